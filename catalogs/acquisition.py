@@ -1,0 +1,118 @@
+"""What one product of one sensor at one time is, whichever archive it came from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+class Sensor(StrEnum):
+    """The sensors floodfuse fuses, and `terrain` for what does not change within a flood."""
+
+    SENTINEL1 = "sentinel1"
+    ALOS2 = "alos2"
+    SENTINEL2 = "sentinel2"
+    TERRAIN = "terrain"
+
+
+OBSERVING = (Sensor.SENTINEL1, Sensor.ALOS2, Sensor.SENTINEL2)
+RADARS = (Sensor.SENTINEL1, Sensor.ALOS2)
+
+
+class Radiometry(StrEnum):
+    """What a value is a measure of (harmonization.md 1.1)."""
+
+    GAMMA0 = "gamma0"
+    SIGMA0 = "sigma0"
+    BETA0 = "beta0"
+    REFLECTANCE = "reflectance"
+
+
+class Scale(StrEnum):
+    """How the value is written in the file.
+
+    `power` also stands for plain reflectance; `dn` needs the product's own conversion
+    (`calibration_db` for radar, 1/10000 and an offset for Sentinel-2).
+    """
+
+    POWER = "power"
+    AMPLITUDE = "amplitude"
+    DB = "db"
+    DN = "dn"
+
+
+class MaskConvention(StrEnum):
+    """How a product's own radar mask is coded."""
+
+    VALID = "valid"  # 0 invalid, anything else valid
+    PALSAR2_MOSAIC = "palsar2_mosaic"  # 0 no data, 50 ocean, 100 layover, 150 shadow, 255 valid
+    PALSAR2_L22 = "palsar2_l22"  # 0 no data, 1 valid, 2 layover, 3 shadow, 4 ocean, 5 invalid
+    OPERA_RTC = "opera_rtc"  # 0 valid, 1 shadow, 2 layover, 3 both, 255 no data
+
+
+POLARIZATIONS = ("vv", "vh", "hh", "hv")
+ASSET_NAMES: dict[Sensor, tuple[str, ...]] = {
+    Sensor.SENTINEL1: (*POLARIZATIONS, "incidence", "mask"),
+    Sensor.ALOS2: (*POLARIZATIONS, "incidence", "mask"),
+    Sensor.SENTINEL2: ("green", "nir", "swir", "scl"),
+    Sensor.TERRAIN: ("dem", "hand", "slope", "permanent_water", "landcover"),
+}
+
+
+class Asset(BaseModel):
+    """One band of one file. `href` is a path or URL that GDAL opens; `band` counts from 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    href: str
+    band: int = Field(default=1, ge=1)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
+
+
+class Acquisition(BaseModel):
+    """One product of one sensor at one time: where its bands are and how its values are to be read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    sensor: Sensor
+    time: UtcTime
+    footprint: dict[str, Any] = Field(description="GeoJSON geometry, longitude and latitude in degrees")
+    assets: dict[str, Asset]
+    radiometry: Radiometry | None = Field(default=None, description="None for terrain")
+    scale: Scale = Scale.POWER
+    calibration_db: float | None = Field(default=None, description="CF in 10 log10(DN^2) + CF, for radar DN")
+    incidence_deg: float | None = Field(default=None, description="declared angle, where no raster is at hand")
+    incidence_scale: float = Field(default=1.0, description="degrees per unit of the incidence raster")
+    mask_convention: MaskConvention = MaskConvention.VALID
+    frequency_ghz: float | None = None
+    looks: float | None = Field(default=None, gt=0, description="equivalent number of looks")
+    nesz_db: dict[str, float] = Field(default_factory=dict, description="noise floor by polarization, sigma0 dB")
+    noise_removed: bool = Field(default=True, description="whether thermal noise was subtracted already")
+    reflectance_offset: float | None = Field(default=None, description="added to DN before dividing by 10000")
+    processing_baseline: str | None = None
+    orbit_state: str | None = None
+    collection: str | None = None
+    licence: str | None = None
+    synthetic: bool = False
+
+    @model_validator(mode="after")
+    def _assets_are_known(self) -> Acquisition:
+        known = ASSET_NAMES[self.sensor]
+        unknown = sorted(set(self.assets) - set(known))
+        if unknown:
+            raise ValueError(f"{self.sensor} has no asset '{unknown[0]}'; it takes {', '.join(known)}")
+        return self
+
+    @property
+    def polarizations(self) -> tuple[str, ...]:
+        """Polarizations at hand, in the order vv, vh, hh, hv."""
+        return tuple(p for p in POLARIZATIONS if p in self.assets)

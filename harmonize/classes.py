@@ -1,0 +1,113 @@
+"""The classes: those that evidence is weighed for, and those that a map shows.
+
+One table each, used by the simulator, the fusion and every published format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+
+class EvidenceClass(IntEnum):
+    """What a pixel can be, physically. The value is the index along the class axis of evidence arrays."""
+
+    OPEN_WATER = 0
+    FLOODED_FOREST = 1
+    FLOODED_HERB = 2
+    FLOODED_URBAN = 3
+    DRY_FOREST = 4
+    DRY_LOW_VEG = 5
+    BARE_SOIL = 6
+    URBAN = 7
+
+
+FLOODED = (
+    EvidenceClass.OPEN_WATER,
+    EvidenceClass.FLOODED_FOREST,
+    EvidenceClass.FLOODED_HERB,
+    EvidenceClass.FLOODED_URBAN,
+)
+DRY = (
+    EvidenceClass.DRY_FOREST,
+    EvidenceClass.DRY_LOW_VEG,
+    EvidenceClass.BARE_SOIL,
+    EvidenceClass.URBAN,
+)
+
+
+class MapClass(IntEnum):
+    """Values of `flood.tif`. "Excluded" and "not observed" are results, never the same as "dry"."""
+
+    DRY_LAND = 0
+    PERMANENT_WATER = 1
+    OPEN_FLOOD_WATER = 2
+    FLOODED_VEGETATION = 3
+    FLOODED_URBAN = 4
+    EXCLUDED = 250
+    NOT_OBSERVED = 255
+
+
+@dataclass(frozen=True)
+class Legend:
+    """How a map class is shown: its name, its colour, and one sentence for a reader who meets it first."""
+
+    label: str
+    rgba: tuple[int, int, int, int]
+    meaning: str
+
+
+LEGEND: dict[MapClass, Legend] = {
+    MapClass.DRY_LAND: Legend("Dry land", (238, 235, 224, 255), "observed, and no water found"),
+    MapClass.PERMANENT_WATER: Legend("Permanent water", (26, 72, 128, 255), "water that is there in most years"),
+    MapClass.OPEN_FLOOD_WATER: Legend("Open flood water", (46, 166, 224, 255), "open water where land is usual"),
+    MapClass.FLOODED_VEGETATION: Legend("Flooded vegetation", (38, 150, 108, 255), "water under plants or trees"),
+    MapClass.FLOODED_URBAN: Legend("Flooded urban", (214, 74, 120, 255), "water among buildings"),
+    MapClass.EXCLUDED: Legend("Excluded", (158, 158, 158, 255), "observed, but no sensor at hand can tell here"),
+    MapClass.NOT_OBSERVED: Legend("Not observed", (0, 0, 0, 0), "no valid observation"),
+}
+
+FLOOD_CLASSES = (MapClass.OPEN_FLOOD_WATER, MapClass.FLOODED_VEGETATION, MapClass.FLOODED_URBAN)
+WATER_CLASSES = (MapClass.PERMANENT_WATER, *FLOOD_CLASSES)
+
+
+class Decider(IntEnum):
+    """Values of the deciding-sensor layer: whose evidence moved the flood odds most."""
+
+    NONE = 0
+    SENTINEL1 = 1
+    ALOS2 = 2
+    SENTINEL2 = 3
+    PRIOR = 4
+
+
+DECIDER_LABELS: dict[Decider, str] = {
+    Decider.NONE: "No observation",
+    Decider.SENTINEL1: "Sentinel-1 (C-band)",
+    Decider.ALOS2: "ALOS-2 PALSAR-2 (L-band)",
+    Decider.SENTINEL2: "Sentinel-2 (optical)",
+    Decider.PRIOR: "Prior (no sensor spoke clearly)",
+}
+
+
+class Exclusion(IntFlag):
+    """Bits of the exclusion layer: why a pixel is excluded or was not observed."""
+
+    OUTSIDE_AREA = 1
+    NO_VALID_SENSOR = 2
+    CLOUD = 4
+    LAYOVER_OR_SHADOW = 8
+    CANOPY_HIDES_GROUND = 16
+    BUILT_UP = 32
+    STEEP_OR_HIGH = 64
+
+
+EXCLUSION_LABELS: dict[Exclusion, str] = {
+    Exclusion.OUTSIDE_AREA: "outside the area of interest",
+    Exclusion.NO_VALID_SENSOR: "no sensor has a valid value",
+    Exclusion.CLOUD: "optical masked: cloud, cloud shadow or snow",
+    Exclusion.LAYOVER_OR_SHADOW: "radar masked: layover or shadow",
+    Exclusion.CANOPY_HIDES_GROUND: "trees, and no evidence that reaches the ground",
+    Exclusion.BUILT_UP: "built-up, and intensity can't tell there",
+    Exclusion.STEEP_OR_HIGH: "too steep or too high above drainage for standing water",
+}

@@ -1,0 +1,1 @@
+"""One area of interest: grid, search, ingest, evidence, segmentation, publication."""

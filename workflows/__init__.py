@@ -1,0 +1,1 @@
+"""Ways to run floodfuse: the command line."""
