@@ -1,0 +1,113 @@
+"""What a product is: its layers, and the record of the run that made it.
+
+Every format in `publish/` is written from these two: `product.zarr` (the layers) and `run.json` (the record).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RUN_FILE = "run.json"
+ZARR_FILE = "product.zarr"
+FLOOD_FILE = "flood.tif"
+PROBABILITY_FILE = "probability.tif"
+DIAGNOSTICS_FILE = "diagnostics.tif"
+POLYGONS_FILE = "flood.gpkg"
+PROJECT_FILE = "flood.qgz"
+ITEM_FILE = "item.json"
+REPORT_FILE = "report.html"
+
+
+class Layer(NamedTuple):
+    """One layer of `product.zarr`: type, value where there is nothing to say, units, and what it is."""
+
+    dtype: str
+    fill: float
+    units: str
+    long_name: str
+
+
+LAYERS: dict[str, Layer] = {
+    "flood_class": Layer("uint8", 255, "1", "flood map class"),
+    "probability": Layer("float32", float("nan"), "1", "probability that the pixel is under water"),
+    "uncertainty": Layer("float32", float("nan"), "bit", "entropy of the wet or dry decision"),
+    "deciding_sensor": Layer("uint8", 0, "1", "sensor whose evidence moved the decision most"),
+    "sensor_count": Layer("uint8", 0, "1", "number of sensors with a valid value"),
+    "evidence_age": Layer("float32", float("nan"), "hour", "time between the deciding evidence and the product"),
+    "exclusion": Layer("uint8", 0, "1", "reasons for exclusion, as bits"),
+}
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="null")
+
+
+class InputRecord(_Record):
+    """One acquisition that went into the product."""
+
+    id: str
+    sensor: str
+    time: datetime
+    age_hours: float | None = Field(description="product time minus acquisition time; None for terrain")
+    valid_fraction: float | None = Field(description="share of the area with a valid value; None for terrain")
+    radiometry: str | None
+    assets: dict[str, str] = Field(description="asset name to path or URL")
+    acquisition: dict[str, Any] = Field(description="the whole acquisition as it was read")
+
+
+class ClassArea(_Record):
+    """How much of the area one map class takes."""
+
+    value: int
+    label: str
+    pixels: int
+    area_km2: float
+    share: float = Field(description="of the area of interest, 0 to 1")
+
+
+class GridRecord(_Record):
+    """The lattice of the product."""
+
+    crs: str = Field(description="EPSG:n where there is one, else WKT")
+    resolution: float = Field(description="pixel size in units of the CRS")
+    transform: tuple[float, float, float, float, float, float] = Field(description="a b c d e f of the affine")
+    shape: tuple[int, int] = Field(description="rows, columns")
+    block: int = Field(description="pixels a side of a block on the absolute lattice")
+
+
+class RunRecord(_Record):
+    """Everything needed to know how a product was made, and to make it again."""
+
+    floodfuse_version: str
+    created: datetime
+    product_time: datetime
+    window_days: float
+    fusion: str
+    sensors: list[str]
+    area_of_interest: dict[str, Any] = Field(description="GeoJSON geometry, degrees")
+    catalog: str
+    grid: GridRecord
+    settings: dict[str, Any]
+    inputs: list[InputRecord]
+    classes: list[ClassArea]
+    flooded_km2: float
+    expected_flooded_km2: float = Field(description="sum of probabilities outside permanent water")
+    observed_fraction: float
+    permanent_water_known: bool
+    synthetic: bool
+    warnings: list[str]
+    parameters: dict[str, Any] = Field(description="values estimated or assumed by the physics")
+    seconds: dict[str, float] = Field(default_factory=dict, description="wall time by stage")
+
+    def save(self, folder: Path) -> None:
+        """Write `run.json` into the product's folder."""
+        (folder / RUN_FILE).write_text(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> RunRecord:
+        """Read the record of a product."""
+        return cls.model_validate_json((folder / RUN_FILE).read_text())
