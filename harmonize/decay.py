@@ -1,0 +1,86 @@
+"""Time: what evidence of one day is still worth on another.
+
+Each pixel is wet or dry and changes by a two-state Markov chain: it dries with rate ln 2 / half-life and is
+flooded with a small constant rate. Evidence seen dt days away is weaker, never of the other sign, and bounded by
+what could have changed meanwhile (harmonization.md 4.6).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from floodfuse.harmonize.classes import EvidenceClass
+
+ONSET_PER_DAY = 0.01
+HALF_LIFE_DAYS = 5.0  # where height above drainage is not known
+_HALF_LIFE_BY_HAND = ((1.0, 10.0), (3.0, 5.0), (np.inf, 2.0))  # (HAND below [m], half-life [d])
+
+Float = NDArray[np.floating]
+
+_W, _FF, _FH, _FU, _DF, _DV, _BS, _U = EvidenceClass
+# Which dry ground a flooded class becomes, and which flooded class may have covered it.
+_COUNTERPARTS: dict[EvidenceClass, tuple[EvidenceClass, ...]] = {
+    _W: (_DV, _BS),
+    _FF: (_DF,),
+    _FH: (_DV,),
+    _FU: (_U,),
+    _DF: (_FF,),
+    _DV: (_W,),
+    _BS: (_W,),
+    _U: (_FU,),
+}
+
+
+class Persistence(NamedTuple):
+    """Probability that a pixel wet (dry) on one day is wet (dry) on the other."""
+
+    wet: Float
+    dry: Float
+
+
+def half_life_days(hand_m: ArrayLike | None) -> Float:
+    """How long a flood stays, by height above nearest drainage: 10 d below 1 m, 5 d below 3 m, else 2 d; 5 d unknown."""
+    if hand_m is None:
+        return np.asarray(HALF_LIFE_DAYS)
+    hand = np.asarray(hand_m)
+    (low, longest), (middle, usual), (_, shortest) = _HALF_LIFE_BY_HAND
+    days = np.where(hand < low, longest, np.where(hand < middle, usual, shortest))
+    return np.where(np.isfinite(hand), days, HALF_LIFE_DAYS)
+
+
+def persistence(days: float, half_life: ArrayLike = HALF_LIFE_DAYS, onset_per_day: float = ONSET_PER_DAY) -> Persistence:
+    """Persistence over |days| of the stationary chain: p11 = pi + (1 - pi) e^(-r |dt|), p00 = (1 - pi) + pi e^(-r |dt|).
+
+    r = onset + ln 2 / half-life, pi = onset / r. The chain is reversible: before or after makes no difference.
+    """
+    rate = onset_per_day + np.log(2.0) / np.asarray(half_life, dtype=float)
+    wet_share = onset_per_day / rate
+    kept = np.exp(-rate * abs(days))
+    return Persistence(wet_share + (1.0 - wet_share) * kept, (1.0 - wet_share) + wet_share * kept)
+
+
+def decay_llr(llr: ArrayLike, p: Persistence) -> Float:
+    """Log-likelihood ratio wet : dry moved to the product's time.
+
+    l' = ln[(p11 e^l + 1 - p11) / ((1 - p00) e^l + p00)]
+    """
+    odds = np.exp(np.clip(np.asarray(llr, dtype=float), -700.0, 700.0))
+    return np.log(p.wet * odds + (1.0 - p.wet)) - np.log((1.0 - p.dry) * odds + p.dry)
+
+
+def decay_evidence(evidence: NDArray[np.float32], p: Persistence) -> NDArray[np.float32]:
+    """Evidence per class, (…, class) in nats, moved to the product's time.
+
+    A class keeps its likelihood with the persistence of its state, and takes that of its counterparts (water for
+    drowned ground, dry forest for flooded forest) with the rest: the class-wise form of `decay_llr`.
+    """
+    likelihood = np.exp(evidence - evidence.max(axis=-1, keepdims=True))
+    out = np.empty_like(evidence)
+    for k, others in _COUNTERPARTS.items():
+        stay = p.wet if k <= _FU else p.dry
+        other = sum(likelihood[..., o] for o in others) / len(others)
+        out[..., k] = np.log(stay * likelihood[..., k] + (1.0 - stay) * other)
+    return out

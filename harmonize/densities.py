@@ -1,0 +1,112 @@
+"""What each class looks like to each radar channel: the prior table, and how it moves with incidence angle.
+
+A channel is a band and a polarization, `C_VV` … `L_HV`. Means and spreads are gamma nought in dB at 38 deg; the
+spread is that of the ground within the class, without speckle, which the likelihood adds exactly.
+Source: harmonization.md 3.6 (table), 2.2 (slopes). Absolute levels are priors, orderings and slopes physics.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from floodfuse.harmonize.classes import EvidenceClass
+from floodfuse.harmonize.incidence import REFERENCE_DEG
+
+
+class Level(NamedTuple):
+    """gamma0 of a class in one channel at 38 deg: mean [dB], spread [dB], slope of sigma0 [dB/deg]."""
+
+    mean_db: float
+    sd_db: float
+    sigma0_slope_db_deg: float
+
+
+_W, _FF, _FH, _FU, _DF, _DV, _BS, _U = EvidenceClass
+
+# Flooded urban is the urban row, raised by a dihedral on 30 % of the pixel (3.5) and no narrower: two-sided,
+# weak, and capped again in `likelihood`. Slopes without a row in 2.2 take that of the nearest surface.
+TABLE: dict[str, dict[EvidenceClass, Level]] = {
+    "C_VV": {
+        _W: Level(-18.1, 2.9, -0.394181),  # Bauer-Marschallinger et al. 2022
+        _FF: Level(-7.0, 1.6, -0.06),
+        _FH: Level(-9.0, 3.0, -0.10),
+        _FU: Level(-1.5, 4.5, -0.02),
+        _DF: Level(-7.5, 1.3, -0.06),
+        _DV: Level(-10.0, 2.0, -0.11),
+        _BS: Level(-10.0, 2.6, -0.16),
+        _U: Level(-4.0, 4.0, -0.02),
+    },
+    "C_VH": {
+        _W: Level(-27.0, 2.5, -0.06),  # at the noise floor: hardly an angle law at all
+        _FF: Level(-13.0, 1.6, -0.06),
+        _FH: Level(-17.0, 2.5, -0.10),
+        _FU: Level(-9.5, 4.0, -0.02),
+        _DF: Level(-13.0, 1.5, -0.06),
+        _DV: Level(-16.5, 2.2, -0.11),
+        _BS: Level(-19.5, 3.0, -0.16),
+        _U: Level(-11.0, 3.5, -0.02),
+    },
+    "L_HH": {
+        _W: Level(-22.5, 3.0, -0.640),
+        _FF: Level(-4.0, 2.0, -0.09),
+        _FH: Level(-13.0, 4.0, -0.12),
+        _FU: Level(-2.0, 5.0, -0.02),
+        _DF: Level(-7.5, 1.5, -0.04),
+        _DV: Level(-12.5, 2.5, -0.12),
+        _BS: Level(-15.5, 3.2, -0.21),
+        _U: Level(-4.0, 4.5, -0.02),
+    },
+    "L_HV": {
+        _W: Level(-31.0, 3.0, -0.06),
+        _FF: Level(-12.0, 2.0, -0.09),
+        _FH: Level(-20.0, 3.5, -0.12),
+        _FU: Level(-12.5, 4.5, -0.02),
+        _DF: Level(-12.5, 1.8, -0.04),
+        _DV: Level(-20.0, 3.0, -0.12),
+        _BS: Level(-27.0, 4.0, -0.21),
+        _U: Level(-14.0, 4.0, -0.02),
+    },
+}
+
+
+def _shifted(channel: str, shifts_db: dict[EvidenceClass, float], wider_db: float) -> dict[EvidenceClass, Level]:
+    return {
+        k: Level(level.mean_db + shifts_db.get(k, 0.0), float(np.hypot(level.sd_db, wider_db)), level.sigma0_slope_db_deg)
+        for k, level in TABLE[channel].items()
+    }
+
+
+# Co-polarizations without a row of their own are moved from the one that has it, and widened by the model spread.
+# Water, C band: sigma_VV / sigma_HH of Thompson et al. 1998 at 38 deg. Water, L band: compact function, 4 m/s.
+# Flooded forest, L-VV: +1.1 dB of flooding instead of +3.3 (3.5). Cross-polarization is reciprocal.
+TABLE["C_HH"] = _shifted("C_VV", {_W: -4.2}, 1.5)
+TABLE["L_VV"] = _shifted("L_HH", {_W: 4.4, _FF: -2.4, _BS: 1.0}, 1.5)
+TABLE["C_HV"] = TABLE["C_VH"]
+TABLE["L_VH"] = TABLE["L_HV"]
+
+CHANNELS = tuple(TABLE)
+
+
+def channel_name(band: str, polarization: str) -> str:
+    """`C_VV` from band "C" and polarization "vv"."""
+    return f"{band.upper()}_{polarization.upper()}"
+
+
+def class_mean_db(channel: str, k: EvidenceClass, incidence_deg: ArrayLike) -> NDArray[np.float64]:
+    """Mean gamma0 [dB] of a class at an incidence angle.
+
+    m(theta) = m(38) + beta_sigma (theta - 38) - 10 log10(cos theta / cos 38):
+    a straight line in sigma0, turned into gamma0.
+    """
+    level = TABLE[channel][k]
+    theta = np.asarray(incidence_deg, dtype=float)
+    to_gamma = -10.0 * np.log10(np.cos(np.deg2rad(theta)) / np.cos(np.deg2rad(REFERENCE_DEG)))
+    return level.mean_db + level.sigma0_slope_db_deg * (theta - REFERENCE_DEG) + to_gamma
+
+
+def class_sd_db(channel: str, k: EvidenceClass) -> float:
+    """Spread [dB] of a class, without speckle."""
+    return TABLE[channel][k].sd_db

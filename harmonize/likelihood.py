@@ -1,0 +1,125 @@
+"""Evidence of a radar value: log-likelihood of each class, in nats, exact in speckle, looks and noise floor.
+
+The measured total power S = I + N (N the noise floor, I what is left after subtracting it, possibly negative)
+is Gamma distributed about the class's power plus N, and that power is lognormal within the class:
+
+    p(S | k) = sum_j w_j Gamma(S; L, 10^((m_k + s_k x_j) / 10) + N)       21 Gauss-Hermite nodes x_j
+
+(harmonization.md 4.2). Densities are taken per dB of S. Two things make them fit for maps: an outlier density
+mixed in, so that no single value is worth more than 5.7 nats, and monotone differences, so that a value darker
+than any class does not turn into evidence for a bright one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.polynomial.hermite_e import hermegauss
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
+from scipy.special import gammaln, logsumexp
+
+from floodfuse.harmonize.classes import DRY, EvidenceClass
+from floodfuse.harmonize.densities import class_mean_db, class_sd_db
+
+OUTLIER_SHARE = 0.02
+OUTLIER_DENSITY_PER_DB = 1.0 / 45.0
+URBAN_CAP_NATS = 1.0  # intensity evidence among buildings is two-sided (harmonization.md 3.5)
+
+POWER_AXIS_DB = np.arange(-50.0, 15.0 + 1e-9, 0.25)
+INCIDENCE_AXIS_DEG = np.arange(15.0, 70.0 + 1e-9, 1.0)
+
+_NODES, _weights = hermegauss(21)
+_LOG_WEIGHTS = np.log(_weights / _weights.sum())
+_LN10_10 = np.log(10.0) / 10.0
+
+Float = NDArray[np.float64]
+
+
+def gamma_log_density(power: ArrayLike, mean: ArrayLike, looks: float) -> Float:
+    """ln of the Gamma density of L-look power about its mean, per linear unit of power; power and mean > 0."""
+    s, mu = np.asarray(power, dtype=float), np.asarray(mean, dtype=float)
+    return looks * np.log(looks / mu) + (looks - 1.0) * np.log(s) - looks * s / mu - gammaln(looks)
+
+
+def log_density(
+    total_power: ArrayLike, mean_db: ArrayLike, sd_db: ArrayLike, looks: float, nesz: float = 0.0
+) -> Float:
+    """ln p(S | class), per linear unit of S, by 21-node quadrature over the class's spread.
+
+    Parameters
+    ----------
+    total_power : S = I + nesz, linear; values <= 0 count as 1e-12
+    mean_db, sd_db : of the class's gamma0, dB, broadcast against `total_power`
+    looks : equivalent number of looks, > 0
+    nesz : noise floor as gamma0, linear
+    """
+    s = np.maximum(np.asarray(total_power, dtype=float), 1e-12)[..., None]
+    level_db = np.asarray(mean_db, dtype=float)[..., None] + np.asarray(sd_db, dtype=float)[..., None] * _NODES
+    mean = np.power(10.0, level_db / 10.0) + nesz
+    return np.asarray(logsumexp(gamma_log_density(s, mean, looks) + _LOG_WEIGHTS, axis=-1))
+
+
+def per_db(log_density_linear: ArrayLike, power: ArrayLike) -> Float:
+    """ln density per dB from ln density per linear unit: + ln(S ln10 / 10)."""
+    return np.asarray(log_density_linear) + np.log(np.asarray(power, dtype=float) * _LN10_10)
+
+
+def robust(log_density_per_db: ArrayLike, share: float = OUTLIER_SHARE) -> Float:
+    """ln[(1 - eps) p + eps / 45]: any two classes then differ by at most 5.7 nats for densities below 0.14 per dB."""
+    outlier = np.log(share * OUTLIER_DENSITY_PER_DB)
+    return np.asarray(np.logaddexp(np.log1p(-share) + np.asarray(log_density_per_db), outlier))
+
+
+def monotone(difference: ArrayLike, weight: ArrayLike, increasing: bool) -> Float:
+    """The monotone curve nearest to `difference`, least squares under `weight` (pool adjacent violators)."""
+    fit = isotonic_regression(np.asarray(difference, float), weights=np.maximum(weight, 1e-9), increasing=increasing)
+    return np.asarray(fit.x)
+
+
+def _make_monotone(curves: Float) -> Float:
+    """Class curves along one power axis, made to fit each other: (power, class) in, (power, class) out.
+
+    Water against each dry class falls with power; flooded forest against dry forest rises. Herbaceous and urban
+    flooding have no sign that physics vouches for, and keep theirs; the urban one is capped.
+    """
+    out = curves.copy()
+    water = curves[:, EvidenceClass.OPEN_WATER]
+    for k in DRY:
+        weight = 0.5 * (np.exp(water) + np.exp(curves[:, k]))
+        out[:, k] = water - monotone(water - curves[:, k], weight, increasing=False)
+    flooded, dry = curves[:, EvidenceClass.FLOODED_FOREST], curves[:, EvidenceClass.DRY_FOREST]
+    weight = 0.5 * (np.exp(flooded) + np.exp(dry))
+    out[:, EvidenceClass.FLOODED_FOREST] = out[:, EvidenceClass.DRY_FOREST] + monotone(flooded - dry, weight, True)
+    urban = curves[:, EvidenceClass.FLOODED_URBAN] - curves[:, EvidenceClass.URBAN]
+    capped = np.clip(urban, -URBAN_CAP_NATS, URBAN_CAP_NATS)
+    out[:, EvidenceClass.FLOODED_URBAN] = out[:, EvidenceClass.URBAN] + capped
+    return out
+
+
+def evidence_table(channel: str, looks: float, nesz_sigma0_db: float) -> NDArray[np.float32]:
+    """Evidence of one channel for all classes, tabulated.
+
+    Parameters
+    ----------
+    channel : band and polarization, such as "C_VV"
+    looks : equivalent number of looks of the values to be looked up
+    nesz_sigma0_db : noise floor as sigma0, dB; it is turned into gamma0 at each angle
+
+    Returns
+    -------
+    (incidence, power, class) float32, nats: ln p per dB of total power on `INCIDENCE_AXIS_DEG` x
+    `POWER_AXIS_DB` x `EvidenceClass`. Only differences between classes carry meaning.
+    """
+    power = np.power(10.0, POWER_AXIS_DB / 10.0)
+    table = np.empty((INCIDENCE_AXIS_DEG.size, power.size, len(EvidenceClass)), np.float32)
+    for i, theta in enumerate(INCIDENCE_AXIS_DEG):
+        nesz = 10.0 ** (nesz_sigma0_db / 10.0) / np.cos(np.deg2rad(theta))
+        curves = np.stack(
+            [
+                log_density(power, class_mean_db(channel, k, theta), class_sd_db(channel, k), looks, nesz)
+                for k in EvidenceClass
+            ],
+            axis=-1,
+        )
+        table[i] = _make_monotone(robust(per_db(curves, power[:, None])))
+    return table
