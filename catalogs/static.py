@@ -17,6 +17,7 @@ import shapely
 from pystac.stac_io import DefaultStacIO
 
 from floodfuse.catalogs.acquisition import Acquisition, Asset, Sensor
+from floodfuse.catalogs.errors import BadRequest
 
 PREFIX = "floodfuse:"
 CATALOG_FILE = "catalog.json"
@@ -41,7 +42,7 @@ _STAC_NAMES = {
 }
 
 
-class CatalogError(Exception):
+class CatalogError(BadRequest):
     """A catalogue that can't be read, or can't take what it is given. The message names the file and the cure."""
 
 

@@ -1,0 +1,172 @@
+"""The lattice a product is made on: the same ground pixel whatever area is asked for.
+
+Pixels are squares of `resolution` with edges at whole multiples of it in the CRS, counted from the CRS's own origin:
+pixel (row, column) covers x in [column, column + 1) * resolution and y in (-row - 1, -row] * resolution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyproj
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.pipeline.area import WGS84, Area
+
+_FINEST_PX = 2_000_000  # pixels a side beyond which resolution and CRS can't be meant together
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A window on the absolute lattice: `row`, `column` of its upper left pixel, and its size in pixels."""
+
+    crs: pyproj.CRS
+    resolution: float
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
+        return self.rows, self.columns
+
+    @property
+    def transform(self) -> Affine:
+        """Affine from (column, row) within the window to CRS coordinates."""
+        return Affine(
+            self.resolution, 0.0, self.column * self.resolution, 0.0, -self.resolution, -self.row * self.resolution
+        )
+
+    @property
+    def geobox(self) -> GeoBox:
+        """The same as an odc-geo GeoBox."""
+        return GeoBox(self.shape, self.transform, self.crs)
+
+    @property
+    def metres_per_pixel(self) -> float:
+        """Pixel size on the ground in metres, at the window's middle."""
+        if not self.crs.is_geographic:
+            return self.resolution * float(self.crs.axis_info[0].unit_conversion_factor)
+        return self.resolution * 111_320.0
+
+    def pixel_km2(self) -> float:
+        """Area of a pixel in km2, at the window's middle."""
+        if not self.crs.is_geographic:
+            return self.metres_per_pixel**2 / 1e6
+        latitude = -(self.row + self.rows / 2) * self.resolution
+        return self.metres_per_pixel**2 * math.cos(math.radians(latitude)) / 1e6
+
+    def x(self) -> NDArray[np.float64]:
+        """x of pixel centres."""
+        return (np.arange(self.column, self.column + self.columns) + 0.5) * self.resolution
+
+    def y(self) -> NDArray[np.float64]:
+        """y of pixel centres, from the top."""
+        return -(np.arange(self.row, self.row + self.rows) + 0.5) * self.resolution
+
+    def padded(self, pixels: int) -> Grid:
+        """The window widened on all sides."""
+        return replace(
+            self,
+            row=self.row - pixels,
+            column=self.column - pixels,
+            rows=self.rows + 2 * pixels,
+            columns=self.columns + 2 * pixels,
+        )
+
+    def blocks(self, size: int) -> Iterator[tuple[slice, slice, Grid]]:
+        """The window cut into blocks of at most `size` pixels a side: where each lies within it, and its grid."""
+        for top in range(0, self.rows, size):
+            for left in range(0, self.columns, size):
+                rows, columns = min(size, self.rows - top), min(size, self.columns - left)
+                block = replace(self, row=self.row + top, column=self.column + left, rows=rows, columns=columns)
+                yield slice(top, top + rows), slice(left, left + columns), block
+
+    def pixel_at(self, lon: float, lat: float) -> Grid:
+        """The one-pixel window that holds a position in degrees, anywhere on the lattice."""
+        x, y = pyproj.Transformer.from_crs(WGS84, self.crs, always_xy=True).transform(lon, lat)
+        row, column = math.floor(-y / self.resolution), math.floor(x / self.resolution)
+        return replace(self, row=row, column=column, rows=1, columns=1)
+
+    def holds(self, other: Grid) -> bool:
+        """Whether another window of the same lattice lies wholly inside."""
+        return (
+            self.row <= other.row
+            and self.column <= other.column
+            and other.row + other.rows <= self.row + self.rows
+            and other.column + other.columns <= self.column + self.columns
+        )
+
+
+def utm_of(area: Area) -> pyproj.CRS:
+    """The UTM zone of the area's middle, WGS 84."""
+    west, south, east, north = area.bounds
+    lon, lat = (west + east) / 2, (south + north) / 2
+    zone = min(int((lon + 180) // 6) + 1, 60)
+    return pyproj.CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
+
+
+def parse_crs(text: str) -> pyproj.CRS:
+    """A CRS from `EPSG:n` or WKT.
+
+    Raises
+    ------
+    BadRequest
+        If there is no such CRS, or it is neither projected nor geographic with usual axes.
+    """
+    try:
+        crs = pyproj.CRS.from_user_input(text)
+    except pyproj.exceptions.CRSError as error:
+        raise BadRequest(f"crs '{text}': no such coordinate system. Give e.g. EPSG:32630, the UTM zone.") from error
+    if not (crs.is_projected or crs.is_geographic):
+        raise BadRequest(f"crs '{text}' ({crs.name}): neither projected nor geographic. Give e.g. EPSG:32630.")
+    return crs
+
+
+def grid_for(area: Area, resolution: float, crs: pyproj.CRS | None = None) -> Grid:
+    """The smallest window of the lattice that covers the area.
+
+    Raises
+    ------
+    BadRequest
+        If the resolution makes no sense in the CRS's units, or the area can't be placed in the CRS.
+    """
+    crs = crs or utm_of(area)
+    if not (math.isfinite(resolution) and resolution > 0):
+        raise BadRequest(f"resolution {resolution:g}: give a positive number in units of the CRS.")
+    left, bottom, right, top = area.in_crs(crs).bounds
+    if not all(map(math.isfinite, (left, bottom, right, top))):
+        raise BadRequest(f"area '{area.source}' can't be placed in {crs.name}. Choose a CRS that covers it, or none.")
+    unit = crs.axis_info[0].unit_name
+    extent = max(right - left, top - bottom)
+    if extent / resolution > _FINEST_PX or resolution > extent:
+        raise BadRequest(
+            f"resolution {resolution:g} in {crs.name}, whose unit is the {unit}: the area is {extent:g} {unit}s wide. "
+            f"Give the resolution in {unit}s, or another --crs."
+        )
+    column, row = math.floor(left / resolution), math.floor(-top / resolution)
+    rows, columns = math.ceil(-bottom / resolution) - row, math.ceil(right / resolution) - column
+    return Grid(crs, resolution, row, column, rows, columns)
+
+
+def area_mask(area_in_crs: shapely.Geometry, grid: Grid) -> NDArray[np.bool_]:
+    """Which pixels of the window have their centre inside the area."""
+    window = shapely.box(
+        grid.transform.c,
+        grid.transform.f - grid.rows * grid.resolution,
+        grid.transform.c + grid.columns * grid.resolution,
+        grid.transform.f,
+    )
+    if shapely.contains(area_in_crs, window):
+        return np.ones(grid.shape, bool)
+    x, y = np.meshgrid(grid.x(), grid.y())
+    return np.asarray(shapely.contains_xy(area_in_crs, x, y))

@@ -1,0 +1,166 @@
+"""Opening rasters and reading windows of them: every way a file can be wrong becomes one clear sentence."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import pyproj
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from floodfuse.catalogs.acquisition import Asset
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.pipeline.grid import Grid
+from floodfuse.pipeline.ingest.resample import SourceCoordinates, resample, source_coordinates
+
+Float32 = NDArray[np.float32]
+Decode = Callable[[Float32], Float32]
+
+_SAMPLE_WINDOWS = 5  # a side
+_SAMPLE_PX = 128
+
+
+class Band(NamedTuple):
+    """One band to be read: its name, where it is, and how its stored numbers become values.
+
+    `decode` works on native pixels before any resampling (amplitude must be squared before it is averaged);
+    `nearest` is for codes, which have no mean.
+    """
+
+    name: str
+    asset: Asset
+    decode: Decode | None = None
+    nearest: bool = False
+
+
+class RasterGeometry(NamedTuple):
+    """Where a raster's pixels lie; rasters that share it share their coordinates."""
+
+    crs: pyproj.CRS
+    transform: Affine
+    width: int
+    height: int
+
+
+@contextmanager
+def opened(asset: Asset) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster that has the asset's band, and turn what goes wrong inside into a `BadRequest`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = rasterio.open(asset.href)
+        with dataset:
+            if asset.band > dataset.count:
+                raise BadRequest(
+                    f"{asset.href}: has {dataset.count} band(s), and band {asset.band} was asked for. "
+                    f"Declare it as `{asset.href}:n` with n from 1 to {dataset.count}."
+                )
+            yield dataset
+    except RasterioError as error:
+        cause = error.__cause__ or error
+        raise BadRequest(
+            f"{asset.href}: missing, damaged or not a raster ({cause}). Get the file again, or take it out of the "
+            "catalogue; `floodfuse catalog check` opens every file."
+        ) from error
+
+
+def geometry_of(dataset: rasterio.DatasetReader, href: str) -> RasterGeometry:
+    """The raster's geometry, or a `BadRequest` where it has none."""
+    if dataset.crs is None:
+        if dataset.gcps[0]:
+            raise BadRequest(
+                f"{href}: in slant geometry (ground control points only). Geocode it first, e.g. into an RTC product."
+            )
+        raise BadRequest(f"{href}: has no CRS, so it can't be placed. Assign the one it was made in (gdal_edit -a_srs).")
+    if dataset.transform == Affine.identity():
+        raise BadRequest(f"{href}: has a CRS but no transform, so it can't be placed. Save it with its geotransform.")
+    return RasterGeometry(pyproj.CRS.from_wkt(dataset.crs.to_wkt()), dataset.transform, dataset.width, dataset.height)
+
+
+def read_bands(bands: Sequence[Band], grid: Grid) -> dict[str, Float32]:
+    """Values of bands on a grid, NaN where there are none. Bands of one geometry are moved by one set of coordinates."""
+    groups: dict[tuple[RasterGeometry, bool], list[tuple[Band, float | None]]] = {}
+    for band in bands:
+        with opened(band.asset) as dataset:
+            geometry = geometry_of(dataset, band.asset.href)
+            no_data = dataset.nodatavals[band.asset.band - 1]
+        groups.setdefault((geometry, band.nearest), []).append((band, no_data))
+    coordinates: dict[RasterGeometry, SourceCoordinates] = {}
+    values: dict[str, Float32] = {}
+    for (geometry, nearest), members in groups.items():
+        if geometry not in coordinates:
+            coordinates[geometry] = source_coordinates(grid, geometry.crs, geometry.transform)
+        at, scale = coordinates[geometry], pixels_per_pixel(geometry, grid)
+        window = _window(at, scale, geometry)
+        if window is None:
+            values |= {band.name: np.full(grid.shape, np.nan, np.float32) for band, _ in members}
+            continue
+        stack = np.stack([_read(band, no_data, window) for band, no_data in members])
+        moved = resample(stack, at, (window.col_off, window.row_off), scale, nearest)
+        values |= {band.name: moved[i] for i, (band, _) in enumerate(members)}
+    return values
+
+
+def pixels_per_pixel(geometry: RasterGeometry, grid: Grid) -> tuple[float, float]:
+    """Source pixels per pixel of the grid, across and down, at the raster's middle: the same for every window."""
+    centre = geometry.transform @ (geometry.width / 2, geometry.height / 2)
+    to_grid = pyproj.Transformer.from_crs(geometry.crs, grid.crs, always_xy=True)
+    x, y = to_grid.transform(*centre)
+    half = grid.resolution / 2
+    corners = np.array([(x - half, y), (x + half, y), (x, y - half), (x, y + half)])
+    back = to_grid.transform(corners[:, 0], corners[:, 1], direction="INVERSE")
+    inverse = ~geometry.transform
+    column = inverse.a * back[0] + inverse.b * back[1] + inverse.c
+    row = inverse.d * back[0] + inverse.e * back[1] + inverse.f
+    across = max(abs(column[1] - column[0]), abs(column[3] - column[2]))
+    down = max(abs(row[1] - row[0]), abs(row[3] - row[2]))
+    return round(float(across), 6), round(float(down), 6)
+
+
+def _window(at: SourceCoordinates, scale: tuple[float, float], geometry: RasterGeometry) -> Window | None:
+    if not (np.isfinite(at.column).all() and np.isfinite(at.row).all()):
+        return None
+    margin_x, margin_y = max(scale[0], 1.0) / 2 + 1, max(scale[1], 1.0) / 2 + 1
+    left = max(int(np.floor(at.column.min() - margin_x)), 0)
+    right = min(int(np.ceil(at.column.max() + margin_x)), geometry.width)
+    top = max(int(np.floor(at.row.min() - margin_y)), 0)
+    bottom = min(int(np.ceil(at.row.max() + margin_y)), geometry.height)
+    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def _read(band: Band, no_data: float | None, window: Window) -> Float32:
+    with opened(band.asset) as dataset:
+        values = dataset.read(band.asset.band, window=window, out_dtype=np.float32)
+    return decoded(values, no_data, band.decode)
+
+
+def decoded(values: Float32, no_data: float | None, decode: Decode | None) -> Float32:
+    """Stored numbers as values: no-data and infinities become NaN, the rest goes through `decode`."""
+    values[~np.isfinite(values)] = np.nan
+    if no_data is not None and np.isfinite(no_data):
+        values[values == np.float32(no_data)] = np.nan
+    return values if decode is None else decode(values)
+
+
+def sample(asset: Asset) -> Float32:
+    """Stored numbers from all over a raster: 5 x 5 windows of at most 128 px, no-data left out.
+
+    Whatever is judged from it is judged for the whole acquisition, never for the area asked for.
+    """
+    with opened(asset) as dataset:
+        no_data = dataset.nodatavals[asset.band - 1]
+        size_x, size_y = min(_SAMPLE_PX, dataset.width), min(_SAMPLE_PX, dataset.height)
+        pieces = []
+        for top in np.unique(np.linspace(0, dataset.height - size_y, _SAMPLE_WINDOWS).astype(int)):
+            for left in np.unique(np.linspace(0, dataset.width - size_x, _SAMPLE_WINDOWS).astype(int)):
+                window = Window(int(left), int(top), size_x, size_y)
+                pieces.append(dataset.read(asset.band, window=window, out_dtype=np.float32).ravel())
+    values = decoded(np.concatenate(pieces), no_data, None)
+    return values[np.isfinite(values)]

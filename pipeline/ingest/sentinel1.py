@@ -1,0 +1,31 @@
+"""Sentinel-1, C band: analysis-ready rasters as gamma nought, with what its products leave unsaid."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from floodfuse.catalogs.acquisition import Acquisition
+from floodfuse.harmonize.radiometry import SENTINEL1_GHZ
+from floodfuse.pipeline.grid import Grid
+from floodfuse.pipeline.ingest import radar
+
+BAND = "C"
+LOOKS = 4.4  # IW GRDH (CLS 2016)
+NESZ_DB = {"vv": -24.0, "vh": -26.0, "hh": -24.0, "hv": -26.0}  # usual values; the requirement is -22
+
+
+def prepare(acquisition: Acquisition) -> Acquisition:
+    """Check the acquisition and fill in what it does not state."""
+    radar.check(acquisition)
+    return acquisition.model_copy(
+        update={
+            "looks": acquisition.looks or LOOKS,
+            "nesz_db": NESZ_DB | acquisition.nesz_db,
+            "frequency_ghz": acquisition.frequency_ghz or SENTINEL1_GHZ,
+        }
+    )
+
+
+def read(acquisition: Acquisition, grid: Grid) -> xr.Dataset:
+    """gamma0 by polarization, incidence and hidden ground on the grid; see `radar.read`."""
+    return radar.read(acquisition, grid)

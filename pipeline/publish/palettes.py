@@ -1,0 +1,87 @@
+"""Colours of what is not a map class: ramps and codes, the same in QGIS and in the report.
+
+Map classes have theirs in `harmonize/classes.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from floodfuse.harmonize.classes import EXCLUSION_LABELS, Decider, Exclusion
+
+Rgba = tuple[int, int, int, int]
+Ramp = tuple[tuple[float, Rgba], ...]
+
+CLEAR: Rgba = (0, 0, 0, 0)
+
+PROBABILITY_RAMP: Ramp = (
+    (0.0, (243, 240, 231, 255)),
+    (0.25, (208, 222, 222, 255)),
+    (0.5, (140, 184, 206, 255)),
+    (0.75, (62, 128, 176, 255)),
+    (1.0, (20, 62, 112, 255)),
+)
+UNCERTAINTY_RAMP: Ramp = (
+    (0.0, (246, 243, 236, 255)),
+    (0.5, (218, 190, 148, 255)),
+    (1.0, (126, 78, 46, 255)),
+)
+AGE_RAMP: Ramp = (
+    (0.0, (240, 238, 243, 255)),
+    (0.5, (178, 164, 196, 255)),
+    (1.0, (86, 68, 116, 255)),
+)
+COUNT_COLOURS: dict[int, Rgba] = {
+    0: CLEAR,
+    1: (222, 232, 216, 255),
+    2: (150, 190, 150, 255),
+    3: (62, 124, 92, 255),
+}
+DECIDER_COLOURS: dict[Decider, Rgba] = {
+    Decider.NONE: CLEAR,
+    Decider.SENTINEL1: (96, 142, 190, 255),
+    Decider.ALOS2: (78, 150, 116, 255),
+    Decider.SENTINEL2: (226, 178, 94, 255),
+    Decider.PRIOR: (198, 194, 186, 255),
+}
+EXCLUSION_COLOURS: dict[Exclusion, Rgba] = {
+    Exclusion.OUTSIDE_AREA: (226, 226, 226, 255),
+    Exclusion.NO_VALID_SENSOR: (176, 176, 176, 255),
+    Exclusion.CLOUD: (166, 196, 221, 255),
+    Exclusion.LAYOVER_OR_SHADOW: (206, 168, 128, 255),
+    Exclusion.CANOPY_HIDES_GROUND: (126, 166, 122, 255),
+    Exclusion.BUILT_UP: (200, 140, 158, 255),
+    Exclusion.STEEP_OR_HIGH: (158, 142, 120, 255),
+}
+
+
+def exclusion_entry(bits: int) -> tuple[str, Rgba]:
+    """Name and colour of a set of exclusion bits: the names joined, the colours averaged."""
+    reasons = [reason for reason in EXCLUSION_LABELS if bits & reason]
+    if not reasons:
+        return "no reason recorded", CLEAR
+    red, green, blue, alpha = np.mean([EXCLUSION_COLOURS[reason] for reason in reasons], axis=0).round()
+    colour = (int(red), int(green), int(blue), int(alpha))
+    return " + ".join(EXCLUSION_LABELS[reason] for reason in reasons), colour
+
+
+def scaled(ramp: Ramp, low: float, high: float) -> Ramp:
+    """A ramp of 0 to 1 stretched over `low` to `high`."""
+    return tuple((low + stop * (high - low), colour) for stop, colour in ramp)
+
+
+def coloured(values: NDArray[np.float32], ramp: Ramp) -> NDArray[np.uint8]:
+    """Values as RGBA, linear between the stops of a ramp; NaN is transparent."""
+    stops = [stop for stop, _ in ramp]
+    known = np.isfinite(values)
+    filled = np.where(known, values, stops[0])
+    channels = [np.interp(filled, stops, [colour[i] for _, colour in ramp]) for i in range(4)]
+    rgba = np.stack(channels, axis=-1).round().astype(np.uint8)
+    rgba[~known] = 0
+    return rgba
+
+
+def hexadecimal(colour: Rgba) -> str:
+    """#rrggbb, as HTML and QGIS write it."""
+    return "#{:02x}{:02x}{:02x}".format(*colour[:3])
