@@ -59,11 +59,19 @@ class Legend:
 
 LEGEND: dict[MapClass, Legend] = {
     MapClass.DRY_LAND: Legend("Dry land", (238, 235, 224, 255), "observed, and no water found"),
-    MapClass.PERMANENT_WATER: Legend("Permanent water", (26, 72, 128, 255), "water that is there in most years"),
-    MapClass.OPEN_FLOOD_WATER: Legend("Open flood water", (46, 166, 224, 255), "open water where land is usual"),
-    MapClass.FLOODED_VEGETATION: Legend("Flooded vegetation", (38, 150, 108, 255), "water under plants or trees"),
+    MapClass.PERMANENT_WATER: Legend(
+        "Permanent water", (26, 72, 128, 255), "water that is there in most years"
+    ),
+    MapClass.OPEN_FLOOD_WATER: Legend(
+        "Open flood water", (46, 166, 224, 255), "open water where land is usual"
+    ),
+    MapClass.FLOODED_VEGETATION: Legend(
+        "Flooded vegetation", (38, 150, 108, 255), "water under plants or trees"
+    ),
     MapClass.FLOODED_URBAN: Legend("Flooded urban", (214, 74, 120, 255), "water among buildings"),
-    MapClass.EXCLUDED: Legend("Excluded", (158, 158, 158, 255), "observed, but no sensor at hand can tell here"),
+    MapClass.EXCLUDED: Legend(
+        "Excluded", (158, 158, 158, 255), "observed, but no sensor at hand can tell here"
+    ),
     MapClass.NOT_OBSERVED: Legend("Not observed", (0, 0, 0, 0), "no valid observation"),
 }
 

@@ -51,7 +51,9 @@ def half_life_days(hand_m: ArrayLike | None) -> Float:
     return np.where(np.isfinite(hand), days, HALF_LIFE_DAYS)
 
 
-def persistence(days: float, half_life: ArrayLike = HALF_LIFE_DAYS, onset_per_day: float = ONSET_PER_DAY) -> Persistence:
+def persistence(
+    days: float, half_life: ArrayLike = HALF_LIFE_DAYS, onset_per_day: float = ONSET_PER_DAY
+) -> Persistence:
     """Persistence over |days| of the stationary chain: p11 = pi + (1 - pi) e^(-r |dt|), p00 = (1 - pi) + pi e^(-r |dt|).
 
     r = onset + ln 2 / half-life, pi = onset / r. The chain is reversible: before or after makes no difference.

@@ -72,9 +72,15 @@ TABLE: dict[str, dict[EvidenceClass, Level]] = {
 }
 
 
-def _shifted(channel: str, shifts_db: dict[EvidenceClass, float], wider_db: float) -> dict[EvidenceClass, Level]:
+def _shifted(
+    channel: str, shifts_db: dict[EvidenceClass, float], wider_db: float
+) -> dict[EvidenceClass, Level]:
     return {
-        k: Level(level.mean_db + shifts_db.get(k, 0.0), float(np.hypot(level.sd_db, wider_db)), level.sigma0_slope_db_deg)
+        k: Level(
+            level.mean_db + shifts_db.get(k, 0.0),
+            float(np.hypot(level.sd_db, wider_db)),
+            level.sigma0_slope_db_deg,
+        )
         for k, level in TABLE[channel].items()
     }
 

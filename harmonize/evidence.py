@@ -26,7 +26,13 @@ _ANGLE_START, _ANGLE_STEP = float(INCIDENCE_AXIS_DEG[0]), float(INCIDENCE_AXIS_D
 
 @numba.njit(nogil=True, cache=True)
 def _add_channel(  # pragma: no cover
-    power: Float32, noise: float, noise_removed: bool, incidence: Float32, table: Float32, out: Float32, used: NDArray[np.uint8]
+    power: Float32,
+    noise: float,
+    noise_removed: bool,
+    incidence: Float32,
+    table: Float32,
+    out: Float32,
+    used: NDArray[np.uint8],
 ) -> None:
     """Add one channel's evidence to `out` (pixel, class) where the value is finite, and count it in `used`."""
     n_angle, n_power, n_class = table.shape

@@ -54,7 +54,9 @@ def log_density(
     nesz : noise floor as gamma0, linear
     """
     s = np.maximum(np.asarray(total_power, dtype=float), 1e-12)[..., None]
-    level_db = np.asarray(mean_db, dtype=float)[..., None] + np.asarray(sd_db, dtype=float)[..., None] * _NODES
+    level_db = (
+        np.asarray(mean_db, dtype=float)[..., None] + np.asarray(sd_db, dtype=float)[..., None] * _NODES
+    )
     mean = np.power(10.0, level_db / 10.0) + nesz
     return np.asarray(logsumexp(gamma_log_density(s, mean, looks) + _LOG_WEIGHTS, axis=-1))
 
@@ -72,7 +74,9 @@ def robust(log_density_per_db: ArrayLike, share: float = OUTLIER_SHARE) -> Float
 
 def monotone(difference: ArrayLike, weight: ArrayLike, increasing: bool) -> Float:
     """The monotone curve nearest to `difference`, least squares under `weight` (pool adjacent violators)."""
-    fit = isotonic_regression(np.asarray(difference, float), weights=np.maximum(weight, 1e-9), increasing=increasing)
+    fit = isotonic_regression(
+        np.asarray(difference, float), weights=np.maximum(weight, 1e-9), increasing=increasing
+    )
     return np.asarray(fit.x)
 
 
@@ -89,7 +93,9 @@ def _make_monotone(curves: Float) -> Float:
         out[:, k] = water - monotone(water - curves[:, k], weight, increasing=False)
     flooded, dry = curves[:, EvidenceClass.FLOODED_FOREST], curves[:, EvidenceClass.DRY_FOREST]
     weight = 0.5 * (np.exp(flooded) + np.exp(dry))
-    out[:, EvidenceClass.FLOODED_FOREST] = out[:, EvidenceClass.DRY_FOREST] + monotone(flooded - dry, weight, True)
+    out[:, EvidenceClass.FLOODED_FOREST] = out[:, EvidenceClass.DRY_FOREST] + monotone(
+        flooded - dry, weight, True
+    )
     urban = curves[:, EvidenceClass.FLOODED_URBAN] - curves[:, EvidenceClass.URBAN]
     capped = np.clip(urban, -URBAN_CAP_NATS, URBAN_CAP_NATS)
     out[:, EvidenceClass.FLOODED_URBAN] = out[:, EvidenceClass.URBAN] + capped

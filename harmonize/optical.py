@@ -50,9 +50,13 @@ class IndexDensity(NamedTuple):
 
 
 # NDWI: clear and turbid water; vegetation, and soil or asphalt.
-NDWI_DENSITY = IndexDensity(((0.7, 0.45, 0.25), (0.3, 0.10, 0.15)), ((0.6, -0.90, 0.30), (0.4, -0.25, 0.15)), -0.9, 0.45)
+NDWI_DENSITY = IndexDensity(
+    ((0.7, 0.45, 0.25), (0.3, 0.10, 0.15)), ((0.6, -0.90, 0.30), (0.4, -0.25, 0.15)), -0.9, 0.45
+)
 # MNDWI: the same surfaces, from the spectra of harmonization.md 5 (.724, .630; -.538, -.273).
-MNDWI_DENSITY = IndexDensity(((0.7, 0.90, 0.30), (0.3, 0.70, 0.25)), ((0.6, -0.60, 0.25), (0.4, -0.25, 0.15)), -0.6, 0.9)
+MNDWI_DENSITY = IndexDensity(
+    ((0.7, 0.90, 0.30), (0.3, 0.70, 0.25)), ((0.6, -0.60, 0.25), (0.4, -0.25, 0.15)), -0.6, 0.9
+)
 
 
 def normalised_difference(a: ArrayLike, b: ArrayLike) -> NDArray[np.floating]:

@@ -88,7 +88,9 @@ def log_prior(
     hand_m, slope_deg : NaN unknown
     permanent : where water is in most years; open water then has 0.95 and terrain no say
     """
-    log_share = _LOG_SHARE[landcover] if landcover is not None else np.broadcast_to(_LOG_SHARE[0], (*shape, 8)).copy()
+    log_share = (
+        _LOG_SHARE[landcover] if landcover is not None else np.broadcast_to(_LOG_SHARE[0], (*shape, 8)).copy()
+    )
     log_share[..., : len(FLOODED)] += terrain_nats(hand_m, slope_deg, shape)[..., None]
     if permanent is not None and permanent.any():
         always = np.full(len(EvidenceClass), np.log((1.0 - PERMANENT_WATER_SHARE) / 7.0), np.float32)

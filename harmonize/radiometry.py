@@ -84,7 +84,11 @@ def convert(power: ArrayLike, source: Quantity, target: Quantity, incidence_deg:
     At 38 deg: gamma0 - sigma0 = +1.0347 dB, beta0 - sigma0 = +2.1066 dB.
     """
     theta = np.deg2rad(np.asarray(incidence_deg))
-    to_sigma: dict[Quantity, Float] = {"beta0": np.sin(theta), "sigma0": np.ones_like(theta), "gamma0": np.cos(theta)}
+    to_sigma: dict[Quantity, Float] = {
+        "beta0": np.sin(theta),
+        "sigma0": np.ones_like(theta),
+        "gamma0": np.cos(theta),
+    }
     return np.asarray(power) * (to_sigma[source] / to_sigma[target])
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass
+from floodfuse.harmonize.classes import FLOODED, Decider
 
 Float32 = NDArray[np.float32]
 

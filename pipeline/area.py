@@ -76,7 +76,9 @@ def _four_numbers(text: str) -> tuple[float, float, float, float] | None:
     except ValueError:
         return None
     if len(numbers) != 4:
-        raise BadRequest(f"area '{text}': {len(numbers)} numbers, but a box takes four: west,south,east,north.")
+        raise BadRequest(
+            f"area '{text}': {len(numbers)} numbers, but a box takes four: west,south,east,north."
+        )
     west, south, east, north = numbers
     return west, south, east, north
 
@@ -94,7 +96,9 @@ def _box(bounds: tuple[float, float, float, float], text: str) -> BaseGeometry:
             f"map it in two runs: {west:g},{south:g},180,{north:g} and -180,{south:g},{east:g},{north:g}."
         )
     if west == east or south >= north:
-        raise BadRequest(f"area '{text}': has no area. The order is west,south,east,north, with south below north.")
+        raise BadRequest(
+            f"area '{text}': has no area. The order is west,south,east,north, with south below north."
+        )
     return shapely.box(west, south, east, north)
 
 
@@ -111,10 +115,14 @@ def _read_file(path: Path) -> Area:
         raise BadRequest(f"{path}: holds no features, so there is no area to map.")
     for geometry in geometries:
         if geometry.geom_type not in ("Polygon", "MultiPolygon"):
-            raise BadRequest(f"{path}: holds a {geometry.geom_type}; an area of interest is made of polygons.")
+            raise BadRequest(
+                f"{path}: holds a {geometry.geom_type}; an area of interest is made of polygons."
+            )
         if not geometry.is_valid:
             reason = shapely.is_valid_reason(geometry)
-            raise BadRequest(f"{path}: the polygon crosses or touches itself ({reason}). Repair it, e.g. with a buffer of 0.")
+            raise BadRequest(
+                f"{path}: the polygon crosses or touches itself ({reason}). Repair it, e.g. with a buffer of 0."
+            )
     union = shapely.union_all(geometries)
     if union.area == 0:
         raise BadRequest(f"{path}: the polygon has no area.")

@@ -43,7 +43,12 @@ class Grid:
     def transform(self) -> Affine:
         """Affine from (column, row) within the window to CRS coordinates."""
         return Affine(
-            self.resolution, 0.0, self.column * self.resolution, 0.0, -self.resolution, -self.row * self.resolution
+            self.resolution,
+            0.0,
+            self.column * self.resolution,
+            0.0,
+            -self.resolution,
+            -self.row * self.resolution,
         )
 
     @property
@@ -88,7 +93,9 @@ class Grid:
         for top in range(0, self.rows, size):
             for left in range(0, self.columns, size):
                 rows, columns = min(size, self.rows - top), min(size, self.columns - left)
-                block = replace(self, row=self.row + top, column=self.column + left, rows=rows, columns=columns)
+                block = replace(
+                    self, row=self.row + top, column=self.column + left, rows=rows, columns=columns
+                )
                 yield slice(top, top + rows), slice(left, left + columns), block
 
     def pixel_at(self, lon: float, lat: float) -> Grid:
@@ -126,9 +133,13 @@ def parse_crs(text: str) -> pyproj.CRS:
     try:
         crs = pyproj.CRS.from_user_input(text)
     except pyproj.exceptions.CRSError as error:
-        raise BadRequest(f"crs '{text}': no such coordinate system. Give e.g. EPSG:32630, the UTM zone.") from error
+        raise BadRequest(
+            f"crs '{text}': no such coordinate system. Give e.g. EPSG:32630, the UTM zone."
+        ) from error
     if not (crs.is_projected or crs.is_geographic):
-        raise BadRequest(f"crs '{text}' ({crs.name}): neither projected nor geographic. Give e.g. EPSG:32630.")
+        raise BadRequest(
+            f"crs '{text}' ({crs.name}): neither projected nor geographic. Give e.g. EPSG:32630."
+        )
     return crs
 
 
@@ -145,7 +156,9 @@ def grid_for(area: Area, resolution: float, crs: pyproj.CRS | None = None) -> Gr
         raise BadRequest(f"resolution {resolution:g}: give a positive number in units of the CRS.")
     left, bottom, right, top = area.in_crs(crs).bounds
     if not all(map(math.isfinite, (left, bottom, right, top))):
-        raise BadRequest(f"area '{area.source}' can't be placed in {crs.name}. Choose a CRS that covers it, or none.")
+        raise BadRequest(
+            f"area '{area.source}' can't be placed in {crs.name}. Choose a CRS that covers it, or none."
+        )
     unit = crs.axis_info[0].unit_name
     extent = max(right - left, top - bottom)
     if extent / resolution > _FINEST_PX or resolution > extent:

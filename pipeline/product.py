@@ -37,7 +37,9 @@ LAYERS: dict[str, Layer] = {
     "uncertainty": Layer("float32", float("nan"), "bit", "entropy of the wet or dry decision"),
     "deciding_sensor": Layer("uint8", 0, "1", "sensor whose evidence moved the decision most"),
     "sensor_count": Layer("uint8", 0, "1", "number of sensors with a valid value"),
-    "evidence_age": Layer("float32", float("nan"), "hour", "time between the deciding evidence and the product"),
+    "evidence_age": Layer(
+        "float32", float("nan"), "hour", "time between the deciding evidence and the product"
+    ),
     "exclusion": Layer("uint8", 0, "1", "reasons for exclusion, as bits"),
 }
 
@@ -74,7 +76,9 @@ class GridRecord(_Record):
 
     crs: str = Field(description="EPSG:n where there is one, else WKT")
     resolution: float = Field(description="pixel size in units of the CRS")
-    transform: tuple[float, float, float, float, float, float] = Field(description="a b c d e f of the affine")
+    transform: tuple[float, float, float, float, float, float] = Field(
+        description="a b c d e f of the affine"
+    )
     shape: tuple[int, int] = Field(description="rows, columns")
     block: int = Field(description="pixels a side of a block on the absolute lattice")
 

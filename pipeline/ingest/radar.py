@@ -108,7 +108,9 @@ def check(acquisition: Acquisition) -> None:
     """
     name, pols = acquisition.id, acquisition.polarizations
     if not pols:
-        raise BadRequest(f"{name}: no polarization among its assets. Declare at least one, e.g. --asset vv=FILE:1.")
+        raise BadRequest(
+            f"{name}: no polarization among its assets. Declare at least one, e.g. --asset vv=FILE:1."
+        )
     if acquisition.radiometry not in (Radiometry.GAMMA0, Radiometry.SIGMA0, Radiometry.BETA0):
         raise BadRequest(
             f"{name}: radiometry {acquisition.radiometry} is not one of gamma0, sigma0, beta0. "
@@ -161,7 +163,9 @@ def _check_angle(acquisition: Acquisition) -> None:
             return
         largest = float(np.percentile(values, 99))
     if largest < _RADIANS_BELOW:
-        raise BadRequest(f"{source}: {largest:.3g} is no angle in degrees; it looks like radians. Multiply by 57.2958.")
+        raise BadRequest(
+            f"{source}: {largest:.3g} is no angle in degrees; it looks like radians. Multiply by 57.2958."
+        )
     if largest >= 90.0:
         cure = "Declare --incidence-scale 0.01 if it holds hundredths of a degree."
         raise BadRequest(f"{source}: {largest:.4g} is no incidence angle in degrees (0 to 90). {cure}")

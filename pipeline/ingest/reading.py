@@ -78,10 +78,16 @@ def geometry_of(dataset: rasterio.DatasetReader, href: str) -> RasterGeometry:
             raise BadRequest(
                 f"{href}: in slant geometry (ground control points only). Geocode it first, e.g. into an RTC product."
             )
-        raise BadRequest(f"{href}: has no CRS, so it can't be placed. Assign the one it was made in (gdal_edit -a_srs).")
+        raise BadRequest(
+            f"{href}: has no CRS, so it can't be placed. Assign the one it was made in (gdal_edit -a_srs)."
+        )
     if dataset.transform == Affine.identity():
-        raise BadRequest(f"{href}: has a CRS but no transform, so it can't be placed. Save it with its geotransform.")
-    return RasterGeometry(pyproj.CRS.from_wkt(dataset.crs.to_wkt()), dataset.transform, dataset.width, dataset.height)
+        raise BadRequest(
+            f"{href}: has a CRS but no transform, so it can't be placed. Save it with its geotransform."
+        )
+    return RasterGeometry(
+        pyproj.CRS.from_wkt(dataset.crs.to_wkt()), dataset.transform, dataset.width, dataset.height
+    )
 
 
 def read_bands(bands: Sequence[Band], grid: Grid) -> dict[str, Float32]:

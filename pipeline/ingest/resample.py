@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from floodfuse.pipeline.grid import Grid
 
-CONTROL_SPACING_PX = 64  # at 10 m: 640 m, over which a map projection bends by less than a hundredth of a pixel
+CONTROL_SPACING_PX = (
+    64  # at 10 m: 640 m, over which a map projection bends by less than a hundredth of a pixel
+)
 AVERAGE_FROM = 1.5  # source pixels per target pixel from which values are averaged instead of interpolated
 _LEAST_VALID_WEIGHT = 0.5
 

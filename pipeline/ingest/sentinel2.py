@@ -26,9 +26,13 @@ def prepare(acquisition: Acquisition) -> Acquisition:
     name = acquisition.id
     missing = [band for band in _NEEDED if band not in acquisition.assets]
     if missing:
-        raise BadRequest(f"{name}: no `{missing[0]}` among its assets; NDWI needs green and nir. Add --asset {missing[0]}=FILE:n.")
+        raise BadRequest(
+            f"{name}: no `{missing[0]}` among its assets; NDWI needs green and nir. Add --asset {missing[0]}=FILE:n."
+        )
     if acquisition.radiometry is not Radiometry.REFLECTANCE:
-        raise BadRequest(f"{name}: radiometry {acquisition.radiometry}; Sentinel-2 takes --radiometry reflectance.")
+        raise BadRequest(
+            f"{name}: radiometry {acquisition.radiometry}; Sentinel-2 takes --radiometry reflectance."
+        )
     values = sample(acquisition.assets["green"])
     if acquisition.scale is not Scale.DN:
         _check_reflectance(acquisition, values)
@@ -43,7 +47,9 @@ def prepare(acquisition: Acquisition) -> Acquisition:
 
 def _check_reflectance(acquisition: Acquisition, values: Float32) -> None:
     if acquisition.scale is not Scale.POWER:
-        raise BadRequest(f"{acquisition.id}: scale {acquisition.scale} is none of Sentinel-2's; give dn, or power for reflectance 0 to 1.")
+        raise BadRequest(
+            f"{acquisition.id}: scale {acquisition.scale} is none of Sentinel-2's; give dn, or power for reflectance 0 to 1."
+        )
     if values.size and float(np.median(values)) > 2.0:
         raise BadRequest(
             f"{acquisition.assets['green'].href} ({acquisition.id}, green): the median is {np.median(values):.4g}, "

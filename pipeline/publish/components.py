@@ -9,7 +9,6 @@ All geometry is in whole pixel coordinates (column, row), where joining is exact
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -94,7 +93,7 @@ def components(product: Product, values: tuple[int, ...], side: int) -> Iterator
     for tile in tiles(product.shape, side):
         tracer.add(tile)
         if tile.column + tile.columns == product.shape[1]:
-            tracer.finish_row()
+            tracer.finish_row(last=tile.row + tile.rows == product.shape[0])
         yield tracer.take()
 
 
@@ -170,10 +169,10 @@ class _Tracer:
         done, self._done = self._done, []
         return [_finished(piece) for piece in done]
 
-    def finish_row(self) -> None:
-        """Complete what does not reach the bottom edge of this row of tiles."""
+    def finish_row(self, last: bool) -> None:
+        """Complete what does not reach the bottom edge of this row of tiles; all, if it is the last row."""
         labels, _ = self._above
-        growing = {label for label in np.unique(labels).tolist() if label in self._joined}
+        growing = set() if last else {label for label in np.unique(labels).tolist() if label in self._joined}
         root = {label: self._joined.root(label) for label in growing}
         labels[:] = _renamed(labels, root)
         kept = {label: self._open[label] for label in sorted(set(root.values()))}

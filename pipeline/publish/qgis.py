@@ -43,13 +43,18 @@ MAP_GROUP, SURE_GROUP, WHY_GROUP = "Flood map", "How sure", "What it rests on"
 class MapLayer:
     """A layer of the project: where it is, how it is drawn, and whether it is on when the project opens."""
 
-    id: str
+    name: str
     title: str
     group: str
     source: str
     renderer: ET.Element
     bands: int = 0
     visible: bool = False
+
+    @property
+    def id(self) -> str:
+        """What the project calls the layer; QGIS drops ids of 10 characters or fewer, hence the prefix."""
+        return f"floodfuse_{self.name}"
 
     @property
     def provider(self) -> str:
@@ -78,8 +83,10 @@ def write_project(folder: Path) -> None:
     order = ET.SubElement(project, "layerorder")
     for layer in layers:
         ET.SubElement(order, "layer", id=layer.id)
-    paths = ET.SubElement(ET.SubElement(project, "properties"), "Paths")
-    ET.SubElement(paths, "Absolute", type="bool").text = "false"
+    properties = ET.SubElement(project, "properties")
+    ET.SubElement(ET.SubElement(properties, "Paths"), "Absolute", type="bool").text = "false"
+    system = ET.SubElement(properties, "SpatialRefSys")
+    ET.SubElement(system, "ProjectionsEnabled", type="int").text = "1"  # else QGIS ignores the project's CRS
     view = ET.SubElement(project, "ProjectViewSettings", UseProjectScales="0", rotation="0")
     west, south, east, north = (repr(edge) for edge in bounds_of(record.grid))
     extent = ET.SubElement(view, "DefaultViewExtent", xmin=west, ymin=south, xmax=east, ymax=north)
@@ -99,9 +106,9 @@ def _layers(product: Product) -> Iterator[MapLayer]:
     age = pseudocolour(3, scaled(AGE_RAMP, 0.0, round(oldest)), " h")
     reasons = exclusion_entries(product.values_in("exclusion"))
     polygons = f"{POLYGONS_FILE}|layername={LAYER}"
-    yield MapLayer("flood_polygons", "Flood polygons", MAP_GROUP, polygons, categorized())
+    yield MapLayer("polygons", "Flood polygons", MAP_GROUP, polygons, categorized())
     yield MapLayer(
-        "flood_classes", "Flood classes", MAP_GROUP, FLOOD_FILE, paletted(1, class_entries()), 1, visible=True
+        "classes", "Flood classes", MAP_GROUP, FLOOD_FILE, paletted(1, class_entries()), 1, visible=True
     )
     certainty = (
         ("probability", "Probability of water", pseudocolour(1, PROBABILITY_RAMP)),

@@ -1,0 +1,135 @@
+"""From posterior to map: one class a pixel, how sure, and why a pixel has none."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass, Exclusion, MapClass
+from floodfuse.harmonize.prior import BUILT_UP, PERMANENT_FROM_PERCENT, TREE_COVER, log_prior
+from floodfuse.models.bayes import Posterior, flooded_class
+from floodfuse.pipeline.product import LAYERS
+from floodfuse.pipeline.weigh import Evidence
+
+WET_FROM = 0.5
+SPOKE_NATS = 0.5  # evidence below which a sensor has not told flooded from dry under trees or among buildings
+POSSIBLE_FROM = (
+    0.05  # prior share of flooding below which there is nothing that trees or buildings could hide
+)
+STEEP_FROM_DEG = 10.0
+HIGH_FROM_M = 20.0
+
+Bool = NDArray[np.bool_]
+_MAP_CLASS = {
+    EvidenceClass.OPEN_WATER: MapClass.OPEN_FLOOD_WATER,
+    EvidenceClass.FLOODED_FOREST: MapClass.FLOODED_VEGETATION,
+    EvidenceClass.FLOODED_HERB: MapClass.FLOODED_VEGETATION,
+    EvidenceClass.FLOODED_URBAN: MapClass.FLOODED_URBAN,
+}
+
+
+def permanent_water(terrain: xr.Dataset) -> Bool | None:
+    """Where water is in most years, or None where no layer says."""
+    if "permanent_water" not in terrain:
+        return None
+    return np.asarray(terrain["permanent_water"].values >= PERMANENT_FROM_PERCENT)
+
+
+def prior_of(terrain: xr.Dataset, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """ln prior of every class from the terrain at hand."""
+
+    def layer(name: str) -> NDArray[np.generic] | None:
+        return terrain[name].values if name in terrain else None
+
+    return log_prior(shape, layer("landcover"), layer("hand"), layer("slope"), permanent_water(terrain))
+
+
+def exclusions(
+    evidence: dict[Decider, Evidence],
+    posterior: Posterior,
+    terrain: xr.Dataset,
+    inside: Bool,
+    log_share: NDArray[np.float32],
+) -> NDArray[np.uint8]:
+    """Reasons, as bits of `Exclusion`, why a pixel is not observed, is excluded, or could not be water."""
+    bits = np.zeros(inside.shape, np.uint8)
+    bits[~inside] |= np.uint8(Exclusion.OUTSIDE_AREA)
+    unseen = posterior.sensors == 0
+    bits[unseen] |= np.uint8(Exclusion.NO_VALID_SENSOR)
+    for who, seen in evidence.items():
+        reason = Exclusion.CLOUD if who is Decider.SENTINEL2 else Exclusion.LAYOVER_OR_SHADOW
+        bits[seen.hidden] |= np.uint8(reason)
+    if "slope" in terrain:
+        bits[terrain["slope"].values > STEEP_FROM_DEG] |= np.uint8(Exclusion.STEEP_OR_HIGH)
+    if "hand" in terrain:
+        bits[terrain["hand"].values > HIGH_FROM_M] |= np.uint8(Exclusion.STEEP_OR_HIGH)
+    if "landcover" in terrain:
+        cover = terrain["landcover"].values
+        undecided = ~unseen & (posterior.water < WET_FROM)
+        for codes, pair, reason in (
+            (
+                TREE_COVER,
+                (EvidenceClass.FLOODED_FOREST, EvidenceClass.DRY_FOREST),
+                Exclusion.CANOPY_HIDES_GROUND,
+            ),
+            (BUILT_UP, (EvidenceClass.FLOODED_URBAN, EvidenceClass.URBAN), Exclusion.BUILT_UP),
+        ):
+            here = np.isin(cover, codes) & undecided & (np.exp(log_share[..., pair[0]]) > POSSIBLE_FROM)
+            bits[here & (np.abs(_told_apart(evidence, pair)) < SPOKE_NATS)] |= np.uint8(reason)
+    return bits
+
+
+def _told_apart(
+    evidence: dict[Decider, Evidence], pair: tuple[EvidenceClass, EvidenceClass]
+) -> NDArray[np.float32]:
+    """Evidence of all sensors together for the first class over the second, nats."""
+    differences = [np.nan_to_num(e.nats[..., pair[0]] - e.nats[..., pair[1]]) for e in evidence.values()]
+    return np.sum(differences, axis=0, dtype=np.float32)
+
+
+def map_classes(posterior: Posterior, bits: NDArray[np.uint8], permanent: Bool | None) -> NDArray[np.uint8]:
+    """Values of `MapClass`: water where it is likelier than not, by its likeliest kind; then what can't be told."""
+    kinds = np.array([_MAP_CLASS[k] for k in FLOODED], np.uint8)
+    classes = np.where(posterior.water > WET_FROM, kinds[flooded_class(posterior)], MapClass.DRY_LAND).astype(
+        np.uint8
+    )
+    if permanent is not None:
+        classes[permanent & (classes == MapClass.OPEN_FLOOD_WATER)] = MapClass.PERMANENT_WATER
+    hidden = (bits & np.uint8(Exclusion.CANOPY_HIDES_GROUND | Exclusion.BUILT_UP)) > 0
+    classes[hidden] = MapClass.EXCLUDED
+    classes[posterior.sensors == 0] = MapClass.NOT_OBSERVED
+    classes[(bits & np.uint8(Exclusion.OUTSIDE_AREA)) > 0] = MapClass.NOT_OBSERVED
+    return classes
+
+
+def entropy_bits(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Entropy of a yes-or-no question, 0 to 1 bit: -p log2 p - (1 - p) log2 (1 - p)."""
+    p = np.clip(probability, np.float32(1e-7), np.float32(1.0 - 1e-7))
+    return np.asarray(-(p * np.log2(p) + (1.0 - p) * np.log2(1.0 - p)), np.float32)
+
+
+def layers(
+    evidence: dict[Decider, Evidence],
+    posterior: Posterior,
+    terrain: xr.Dataset,
+    inside: Bool,
+    log_share: NDArray[np.float32],
+) -> dict[str, NDArray[np.generic]]:
+    """Every layer of the product for one block, by the names of `product.LAYERS`."""
+    bits = exclusions(evidence, posterior, terrain, inside, log_share)
+    unseen = (posterior.sensors == 0) | ~inside
+    age = np.full(inside.shape, np.nan, np.float32)
+    for who, values in evidence.items():
+        age = np.where(posterior.decider == who, values.age_hours, age)
+    nothing = np.float32(np.nan)
+    found: dict[str, NDArray[np.generic]] = {
+        "flood_class": map_classes(posterior, bits, permanent_water(terrain)),
+        "probability": np.where(unseen, nothing, posterior.water),
+        "uncertainty": np.where(unseen, nothing, entropy_bits(posterior.water)),
+        "deciding_sensor": np.where(inside, posterior.decider, Decider.NONE),
+        "sensor_count": np.where(inside, posterior.sensors, 0),
+        "evidence_age": np.where(inside, age, nothing),
+        "exclusion": bits,
+    }
+    return {name: values.astype(LAYERS[name].dtype) for name, values in found.items()}

@@ -1,0 +1,168 @@
+"""Running a map block by block: each block read, weighed, fused, decided and written on its own, then forgotten.
+
+A block is a pure function of the request and its place on the lattice, so blocks need no order and no neighbours:
+what crosses a block's edge is read again with a halo. Memory is that of the blocks under way, whatever the area.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import dask
+import numpy as np
+import xarray as xr
+from dask.callbacks import Callback
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from floodfuse.catalogs.acquisition import Acquisition
+from floodfuse.harmonize.classes import Decider, MapClass
+from floodfuse.models import bayes
+from floodfuse.pipeline import decide
+from floodfuse.pipeline.area import Area
+from floodfuse.pipeline.grid import Grid, area_mask
+from floodfuse.pipeline.publish import zarr_store
+from floodfuse.pipeline.scene import read_scene
+from floodfuse.pipeline.weigh import HALO_PX, Evidence, weigh
+
+Layers = dict[str, NDArray[np.generic]]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every block of a run shares: prepared acquisitions in order, product time, area, and area in the CRS."""
+
+    acquisitions: tuple[Acquisition, ...]
+    time: datetime
+    area: Area
+    outline: BaseGeometry
+
+
+@dataclass
+class Tally:
+    """Counts over pixels inside the area, added up over blocks."""
+
+    pixels: int = 0
+    classes: Counter[int] = field(default_factory=Counter)
+    deciders: Counter[int] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+    flooded: float = 0.0  # sum of probabilities outside permanent water, pixels
+
+    def __iadd__(self, other: Tally) -> Self:
+        self.pixels += other.pixels
+        self.classes += other.classes
+        self.deciders += other.deciders
+        self.seen += other.seen
+        self.flooded += other.flooded
+        return self
+
+
+def _crop(values: NDArray[np.generic], halo: int) -> NDArray[np.generic]:
+    return values[halo : values.shape[0] - halo, halo : values.shape[1] - halo]
+
+
+def weigh_block(job: Job, block: Grid) -> tuple[dict[Decider, Evidence], xr.Dataset]:
+    """Evidence of every sensor, and terrain, on one block; read with the halo and cropped to the block."""
+    padded = block.padded(HALO_PX)
+    scene = read_scene(job.acquisitions, padded)
+    found = weigh(job.acquisitions, scene, padded, job.time)
+    evidence = {
+        who: Evidence(
+            *(_crop(part, HALO_PX) for part in e[:3]), {k: _crop(v, HALO_PX) for k, v in e.seen.items()}
+        )  # type: ignore[arg-type]
+        for who, e in found.items()
+    }
+    terrain = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
+    core = slice(HALO_PX, -HALO_PX)
+    return evidence, terrain.isel({d: core for d in terrain.dims})
+
+
+def map_block(job: Job, block: Grid) -> tuple[Layers, Tally]:
+    """Every layer of one block, and its counts."""
+    evidence, terrain = weigh_block(job, block)
+    log_share = decide.prior_of(terrain, block.shape)
+    posterior = bayes.fuse({who: e.nats for who, e in evidence.items()}, log_share)
+    inside = area_mask(job.outline, block)
+    layers = decide.layers(evidence, posterior, terrain, inside, log_share)
+    return layers, _tally(layers, evidence, decide.permanent_water(terrain), inside)
+
+
+def _tally(
+    layers: Layers,
+    evidence: dict[Decider, Evidence],
+    permanent: NDArray[np.bool_] | None,
+    inside: NDArray[np.bool_],
+) -> Tally:
+    land = inside if permanent is None else inside & ~permanent
+    told = land & (layers["flood_class"] != MapClass.EXCLUDED)
+    return Tally(
+        pixels=int(inside.sum()),
+        classes=_counts(layers["flood_class"][inside]),
+        deciders=_counts(layers["deciding_sensor"][inside]),
+        seen=Counter(
+            {name: int((s & inside).sum()) for e in evidence.values() for name, s in e.seen.items()}
+        ),
+        flooded=float(np.nansum(layers["probability"][told], dtype=np.float64)),
+    )
+
+
+def _counts(values: NDArray[np.generic]) -> Counter[int]:
+    found, counts = np.unique(values, return_counts=True)
+    return Counter({int(value): int(count) for value, count in zip(found, counts, strict=True)})
+
+
+def _work(job: Job, block: Grid, rows: slice, columns: slice, folder: Path) -> Tally:
+    layers, tally = map_block(job, block)
+    zarr_store.write_block(folder, rows, columns, layers)
+    return tally
+
+
+class _Watch(Callback):  # type: ignore[misc]
+    """Tells progress after each block."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        super().__init__(posttask=self._done)
+        self._progress, self._total, self._finished = progress, total, 0
+
+    def _done(self, *_: object) -> None:
+        self._finished = min(self._finished + 1, self._total)
+        self._progress(self._finished, self._total)
+
+
+def run_blocks(
+    job: Job, grid: Grid, block: int, workers: int, folder: Path, progress: Progress | None = None
+) -> Tally:
+    """Work through all blocks, each written into the product in `folder`, and add up their counts.
+
+    Blocks go to Dask's threads in batches, so that what is queued does not grow with the area either.
+    """
+    pieces = list(grid.blocks(block))
+    total = Tally()
+    done = 0
+    batch = 16 * workers
+    for first in range(0, len(pieces), batch):
+        part = pieces[first : first + batch]
+        tasks = [
+            dask.delayed(_work, pure=False)(job, window, rows, columns, folder)
+            for rows, columns, window in part
+        ]
+        with _Watch(len(part), _shifted(progress, done, len(pieces))):
+            tallies: Sequence[Tally] = dask.compute(*tasks, scheduler="threads", num_workers=workers)
+        for tally in tallies:
+            total += tally
+        done += len(part)
+    return total
+
+
+def _shifted(progress: Progress | None, done: int, total: int) -> Progress:
+    def tell(finished: int, _: int) -> None:
+        if progress is not None:
+            progress(done + finished, total)
+
+    return tell

@@ -1,0 +1,183 @@
+"""The main job: one area of interest, end to end."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import shapely
+
+from floodfuse.catalogs.acquisition import Acquisition, Sensor
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.harmonize import decay, evidence, likelihood, optical, prior
+from floodfuse.harmonize.classes import FLOOD_CLASSES, LEGEND, MapClass
+from floodfuse.pipeline import decide, search
+from floodfuse.pipeline.area import parse_area
+from floodfuse.pipeline.execution import Job, Tally, run_blocks
+from floodfuse.pipeline.grid import Grid, grid_for, parse_crs
+from floodfuse.pipeline.product import ClassArea, GridRecord, InputRecord, RunRecord
+from floodfuse.pipeline.publish import formats, zarr_store
+from floodfuse.pipeline.scene import prepare
+from floodfuse.pipeline.settings import MapSettings
+from floodfuse.pipeline.staging import check_target, staged
+
+Tell = Callable[[str, int, int], None]  # step, done, total
+
+
+def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
+    """Map one area: search, prepare, work through blocks, publish. Returns the record that is in `run.json`.
+
+    Raises
+    ------
+    BadRequest
+        For whatever a user can mend; no output folder is left behind.
+    """
+    report = tell or (lambda *_: None)
+    seconds: dict[str, float] = {}
+    out = Path(settings.out)
+    area = parse_area(settings.area)
+    time = settings.product_time()
+    grid = grid_for(area, settings.resolution, parse_crs(settings.crs) if settings.crs else None)
+    check_target(out, settings.overwrite)
+    with _timed(seconds, "search"):
+        report("searching", 0, 1)
+        found = search.find(settings.catalog, area, time, settings.window, settings.sensors)
+        acquisitions = tuple(prepare(found))
+    job = Job(acquisitions, time, area, area.in_crs(grid.crs))
+    with staged(out, settings.overwrite) as folder:
+        with _timed(seconds, "map"):
+            zarr_store.create(folder, grid, settings.block, _attributes(settings, acquisitions))
+            tally = run_blocks(
+                job,
+                grid,
+                settings.block,
+                settings.workers,
+                folder,
+                lambda done, total: report("mapping", done, total),
+            )
+        record = _record(settings, job, grid, tally, seconds)
+        record.save(folder)
+        with _timed(seconds, "publish"):
+            formats.publish(folder, lambda step: report(step, 0, 1))
+    return record
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start = clock.perf_counter()
+    yield
+    seconds[step] = round(clock.perf_counter() - start, 2)
+
+
+def _attributes(settings: MapSettings, acquisitions: tuple[Acquisition, ...]) -> dict[str, str]:
+    synthetic = " SYNTHETIC" if any(a.synthetic for a in acquisitions) else ""
+    return {
+        "title": f"floodfuse flood map{synthetic}",
+        "source": ", ".join(a.id for a in acquisitions),
+        "product_time": settings.product_time().isoformat(),
+        "fusion": settings.fusion,
+    }
+
+
+def _record(
+    settings: MapSettings, job: Job, grid: Grid, tally: Tally, seconds: dict[str, float]
+) -> RunRecord:
+    if tally.pixels == 0:
+        raise BadRequest(
+            f"area '{job.area.source}': smaller than a pixel of {grid.resolution:g}. Give a finer --resolution or a larger area."
+        )
+    terrain = {name for a in job.acquisitions if a.sensor is Sensor.TERRAIN for name in a.assets}
+    km2 = grid.pixel_km2()
+    authority = grid.crs.to_authority()
+    flooded = sum(tally.classes[int(k)] for k in FLOOD_CLASSES)
+    return RunRecord(
+        floodfuse_version=version("floodfuse"),
+        created=datetime.now(UTC).replace(microsecond=0),
+        product_time=job.time,
+        window_days=settings.window,
+        fusion=settings.fusion,
+        sensors=[str(s) for s in settings.sensors],
+        area_of_interest=shapely.geometry.mapping(job.area.geometry),
+        catalog=settings.catalog,
+        grid=GridRecord(
+            crs=":".join(authority) if authority else grid.crs.to_wkt(),
+            resolution=grid.resolution,
+            transform=tuple(grid.transform)[:6],
+            shape=grid.shape,
+            block=settings.block,
+        ),
+        settings=settings.model_dump(mode="json"),
+        inputs=[_input(a, job.time, tally) for a in job.acquisitions],
+        classes=[
+            ClassArea(
+                value=int(k),
+                label=legend.label,
+                pixels=tally.classes[int(k)],
+                area_km2=round(tally.classes[int(k)] * km2, 6),
+                share=tally.classes[int(k)] / tally.pixels,
+            )
+            for k, legend in LEGEND.items()
+        ],
+        flooded_km2=round(flooded * km2, 6),
+        expected_flooded_km2=round(tally.flooded * km2, 6),
+        observed_fraction=1.0 - tally.classes[int(MapClass.NOT_OBSERVED)] / tally.pixels,
+        permanent_water_known="permanent_water" in terrain,
+        synthetic=any(a.synthetic for a in job.acquisitions),
+        warnings=_warnings(job, tally, terrain),
+        parameters=_parameters(),
+        seconds=dict(seconds),
+    )
+
+
+def _input(acquisition: Acquisition, time: datetime, tally: Tally) -> InputRecord:
+    ground = acquisition.sensor is Sensor.TERRAIN
+    return InputRecord(
+        id=acquisition.id,
+        sensor=str(acquisition.sensor),
+        time=acquisition.time,
+        age_hours=None if ground else round((time - acquisition.time).total_seconds() / 3600.0, 3),
+        valid_fraction=None if ground else tally.seen[acquisition.id] / tally.pixels,
+        radiometry=str(acquisition.radiometry) if acquisition.radiometry else None,
+        assets={name: asset.href for name, asset in acquisition.assets.items()},
+        acquisition=acquisition.model_dump(mode="json"),
+    )
+
+
+def _warnings(job: Job, tally: Tally, terrain: set[str]) -> list[str]:
+    found = []
+    unseen = tally.classes[int(MapClass.NOT_OBSERVED)] / tally.pixels
+    if unseen == 1.0:
+        found.append("No sensor has a valid value anywhere in the area: all of it is 'not observed'.")
+    elif unseen > 0.5:
+        found.append(f"{unseen:.0%} of the area was not observed.")
+    if "permanent_water" not in terrain:
+        found.append("No permanent-water layer: all open water is reported as flood water (class 2).")
+    if "hand" not in terrain:
+        found.append("No height above drainage: the prior can't tell slopes and terraces from floodplains.")
+    if "landcover" not in terrain:
+        found.append(
+            "No land cover: ground hidden by trees or among buildings is not excluded but reported as dry."
+        )
+    if not any(a.sensor is Sensor.ALOS2 for a in job.acquisitions):
+        found.append("No L-band radar: flooding under trees can't be seen.")
+    return found
+
+
+def _parameters() -> dict[str, Any]:
+    """The physics' assumptions that shaped the map, so that a reader need not look them up in code."""
+    return {
+        "wet_from_probability": decide.WET_FROM,
+        "prior_hand_scale_m": prior.HAND_SCALE_M,
+        "permanent_water_from_percent": prior.PERMANENT_FROM_PERCENT,
+        "outlier_share": likelihood.OUTLIER_SHARE,
+        "sensor_cap_nats": evidence.SENSOR_CAP_NATS,
+        "channel_correlation": evidence.CHANNEL_CORRELATION,
+        "index_correlation": optical.INDEX_CORRELATION,
+        "half_life_days": decay.HALF_LIFE_DAYS,
+        "onset_per_day": decay.ONSET_PER_DAY,
+    }

@@ -1,0 +1,78 @@
+"""`product.zarr`: Zarr v3, one chunk a block, written in parallel, with CF and GeoZarr metadata, consolidated."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import rioxarray  # noqa: F401  registers `.rio`
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+from zarr.errors import ZarrUserWarning
+
+from floodfuse.harmonize.classes import DECIDER_LABELS, EXCLUSION_LABELS, LEGEND
+from floodfuse.pipeline.grid import Grid
+from floodfuse.pipeline.product import LAYERS, ZARR_FILE
+
+_CONVENTIONS = "CF-1.11"
+
+
+def create(folder: Path, grid: Grid, block: int, attributes: dict[str, str]) -> None:
+    """Lay out an empty product: every layer at its fill value, coordinates, CRS."""
+    dataset = xr.Dataset(
+        {
+            name: (("y", "x"), da.full(grid.shape, layer.fill, dtype=layer.dtype, chunks=block), _attributes(name))
+            for name, layer in LAYERS.items()
+        },
+        coords={"y": ("y", grid.y()), "x": ("x", grid.x())},
+        attrs={"Conventions": _CONVENTIONS, **attributes},
+    )
+    dataset = dataset.rio.write_crs(grid.crs.to_wkt()).rio.write_transform(grid.transform).rio.write_coordinate_system()
+    encoding = {
+        name: {"chunks": (min(block, grid.rows), min(block, grid.columns)), "_FillValue": _fill(name)} for name in LAYERS
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZarrUserWarning)  # consolidated metadata is not in the v3 specification yet
+        dataset.to_zarr(folder / ZARR_FILE, mode="w", compute=False, encoding=encoding, zarr_format=3, consolidated=True)
+
+
+def write_block(folder: Path, rows: slice, columns: slice, layers: dict[str, NDArray[np.generic]]) -> None:
+    """Write one block of every layer. Blocks are chunks, so that blocks can be written at the same time."""
+    group = zarr.open_group(folder / ZARR_FILE, mode="r+")
+    for name, values in layers.items():
+        array = group[name]
+        assert isinstance(array, zarr.Array)
+        array[rows, columns] = values
+
+
+def open_product(folder: Path) -> xr.Dataset:
+    """Open a product's layers, lazily."""
+    return xr.open_zarr(folder / ZARR_FILE, consolidated=True, mask_and_scale=False)
+
+
+def _fill(name: str) -> float | int:
+    layer = LAYERS[name]
+    return layer.fill if layer.dtype.startswith("float") else int(layer.fill)
+
+
+def _attributes(name: str) -> dict[str, object]:
+    layer = LAYERS[name]
+    attributes: dict[str, object] = {"long_name": layer.long_name, "units": layer.units}
+    if name == "flood_class":
+        attributes |= _flags({int(k): legend.label for k, legend in LEGEND.items()})
+    elif name == "deciding_sensor":
+        attributes |= _flags({int(k): label for k, label in DECIDER_LABELS.items()})
+    elif name == "exclusion":
+        attributes |= {
+            "flag_masks": [int(k) for k in EXCLUSION_LABELS],
+            "flag_meanings": " ".join(k.name.lower() for k in EXCLUSION_LABELS if k.name),
+        }
+    return attributes
+
+
+def _flags(labels: dict[int, str]) -> dict[str, object]:
+    meanings = (label.lower().translate(str.maketrans(" -", "__", "(),")) for label in labels.values())
+    return {"flag_values": list(labels), "flag_meanings": " ".join(meanings)}

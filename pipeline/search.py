@@ -1,0 +1,80 @@
+"""From area, time and catalogue to the acquisitions that a map is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from floodfuse.catalogs import archives, static
+from floodfuse.catalogs.acquisition import Acquisition, Sensor
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.pipeline.area import Area
+
+_DAYS_NAMED = 3
+
+
+def find(
+    catalog: str, area: Area, time: datetime, window_days: float, sensors: Sequence[Sensor]
+) -> list[Acquisition]:
+    """Acquisitions of the wanted sensors that touch the area within the window, nearest in time first.
+
+    Terrain has no time. Order is by distance in time, then by id, so that it never depends on the catalogue's.
+
+    Raises
+    ------
+    BadRequest
+        If the catalogue can't be read, nothing touches the area, or nothing falls in the window; the message says
+        where data is, or the nearest dates.
+    """
+    wanted = {*sensors, Sensor.TERRAIN}
+    candidates = [a for a in _candidates(catalog, area, time, window_days) if a.sensor in wanted]
+    observing = [a for a in candidates if a.sensor is not Sensor.TERRAIN]
+    if not observing:
+        raise BadRequest(
+            f"{catalog}: holds nothing of {', '.join(sensors)}. `floodfuse catalog list` shows what it holds."
+        )
+    touching = [a for a in observing if touches(a, area.geometry)]
+    if not touching:
+        west, south, east, north = shapely.union_all([_shape(a) for a in observing]).bounds
+        raise BadRequest(
+            f"area '{area.source}': outside all data of {catalog}, which covers "
+            f"{west:.4f},{south:.4f},{east:.4f},{north:.4f} (w,s,e,n)."
+        )
+    limit = timedelta(days=window_days)
+    chosen = [a for a in touching if abs(a.time - time) <= limit]
+    if not chosen:
+        raise BadRequest(
+            f"date {time:%Y-%m-%d %H:%M} UTC: no data within {window_days:g} days. Nearest: "
+            f"{_nearest(touching, time)}. Choose one of them with --date, or a wider --window."
+        )
+    terrain = [a for a in candidates if a.sensor is Sensor.TERRAIN and touches(a, area.geometry)]
+    return sorted(chosen, key=lambda a: (abs(a.time - time), a.id)) + sorted(terrain, key=lambda a: a.id)
+
+
+def _candidates(catalog: str, area: Area, time: datetime, window_days: float) -> Iterable[Acquisition]:
+    if "://" not in catalog and Path(catalog).exists():
+        return static.acquisitions(catalog)
+    if "://" in catalog or catalog in archives.ARCHIVES:
+        return archives.search(catalog, area.geometry, time, window_days)
+    raise BadRequest(
+        f"catalog '{catalog}': no folder, file, URL or known archive ({', '.join(archives.ARCHIVES)}). "
+        "Make one of your files with `floodfuse catalog add`, or of simulated scenes with `floodfuse catalog simulate`."
+    )
+
+
+def _shape(acquisition: Acquisition) -> BaseGeometry:
+    return shapely.geometry.shape(acquisition.footprint)
+
+
+def touches(acquisition: Acquisition, geometry: BaseGeometry) -> bool:
+    """Whether the acquisition's footprint shares area with a geometry in degrees."""
+    return bool(_shape(acquisition).intersection(geometry).area > 0)
+
+
+def _nearest(acquisitions: Iterable[Acquisition], time: datetime) -> str:
+    nearest = sorted(acquisitions, key=lambda a: abs(a.time - time))[:_DAYS_NAMED]
+    return ", ".join(f"{a.time:%Y-%m-%d} ({a.sensor})" for a in nearest)

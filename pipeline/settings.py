@@ -1,0 +1,112 @@
+"""What a run is asked to do. One model for the command line, the settings file and the record of the product."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from floodfuse.catalogs.acquisition import OBSERVING, Sensor
+from floodfuse.catalogs.errors import BadRequest
+
+Fusion = Literal["bayes"]
+
+
+class MapSettings(BaseModel):
+    """Settings of `floodfuse map`; each has the name of its option."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    area: str = Field(description="w,s,e,n in degrees, or a vector file")
+    date: str = Field(description="the time to map: a day (taken as noon UTC) or an ISO time")
+    window: float = Field(
+        default=3.0, ge=0, le=366, description="days before and after in which data is looked for"
+    )
+    catalog: str = Field(description="name of an archive, folder of a static catalogue, or URL")
+    out: str = Field(description="folder to be made for the product")
+    fusion: Fusion = Field(default="bayes", description="how evidence is fused; bayes is physics alone")
+    sensors: tuple[Sensor, ...] = Field(default=OBSERVING, description="sensors that may be used")
+    resolution: float = Field(default=10.0, gt=0, description="pixel size in units of the CRS")
+    crs: str | None = Field(default=None, description="EPSG:n; the UTM zone of the area where none is given")
+    block: int = Field(
+        default=512, ge=64, le=8192, description="pixels a side of the blocks that are worked on"
+    )
+    workers: int = Field(default=2, ge=1, le=1024, description="blocks worked on at a time")
+    overwrite: bool = Field(default=False, description="replace an earlier product in the output folder")
+
+    def product_time(self) -> datetime:
+        """The time the product stands for, UTC."""
+        return parse_time(self.date)
+
+
+def parse_time(text: str) -> datetime:
+    """A day (noon UTC) or an ISO time (UTC where it has no zone).
+
+    Raises
+    ------
+    BadRequest
+        If it is no date.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise BadRequest(
+            f"date '{text}': give a day as YYYY-MM-DD or a time as YYYY-MM-DDTHH:MM (UTC)."
+        ) from error
+    if len(text.strip()) <= 10:
+        moment = moment.replace(hour=12)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def load_settings(file: Path | None, given: dict[str, Any]) -> MapSettings:
+    """Settings from a YAML file, with what was given on the command line over it.
+
+    Raises
+    ------
+    BadRequest
+        If the file can't be read, a key is unknown (the nearest right one is named), or a value can't be right.
+    """
+    values = _read_yaml(file) if file else {}
+    known = list(MapSettings.model_fields)
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
+            hint = f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(known)}."
+            raise BadRequest(f"{file}: unknown setting '{key}'{hint}")
+    values |= {key: value for key, value in given.items() if value is not None}
+    try:
+        return MapSettings.model_validate(values)
+    except ValidationError as error:
+        raise BadRequest(_in_words(error, values)) from error
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise BadRequest(f"settings {file}: can't be read ({error.strerror}).") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadRequest(f"settings {file}: not YAML ({str(error).splitlines()[0]}).") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise BadRequest(f"settings {file}: holds no `key: value` lines.")
+    return {str(key): _plain(value) for key, value in content.items()}
+
+
+def _plain(value: Any) -> Any:
+    """YAML reads an unquoted day as a date; options are text."""
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _in_words(error: ValidationError, values: dict[str, Any]) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else "settings"
+    if first["type"] == "missing":
+        return f"'{name}' is missing: give --{name}, or `{name}:` in the settings file."
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{name} '{values.get(name)}': {message}."

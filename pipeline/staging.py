@@ -1,0 +1,124 @@
+"""Products appear whole or not at all: made in a folder beside the wanted one, and renamed at the end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.pipeline.product import RUN_FILE
+
+
+def check_target(out: Path, overwrite: bool) -> None:
+    """Refuse an output folder that holds something else, or that can't be made.
+
+    Raises
+    ------
+    BadRequest
+        With the folder and the cure.
+    """
+    if out.exists():
+        if not out.is_dir():
+            raise BadRequest(f"out '{out}': is a file. Name a folder that does not exist yet.")
+        if any(out.iterdir()):
+            if not (out / RUN_FILE).exists():
+                raise BadRequest(
+                    f"out '{out}': holds something else than a product. Name another folder; nothing was touched."
+                )
+            if not overwrite:
+                raise BadRequest(
+                    f"out '{out}': holds a product already. Give --overwrite to replace it, or another folder."
+                )
+    parent = out.resolve().parent
+    existing = next(p for p in (parent, *parent.parents) if p.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise BadRequest(
+            f"out '{out}': '{existing}' can't be written to. Choose another folder or change its permissions."
+        )
+
+
+@contextmanager
+def staged(out: Path, overwrite: bool) -> Iterator[Path]:
+    """A folder to make the product in; it becomes `out` when the block ends well, and is removed when it does not.
+
+    An earlier product stays in place until the new one is complete. A full disk becomes a `BadRequest`.
+    """
+    check_target(out, overwrite)
+    out = out.resolve()
+    aside = out.parent / f".{out.name}.partial-{uuid.uuid4().hex[:8]}"
+    made = _make(aside)
+    try:
+        yield aside
+        _flush(aside)
+        _swap(aside, out)
+    except BaseException as error:
+        shutil.rmtree(made, ignore_errors=True)
+        if _disk_is_full(error):
+            raise BadRequest(
+                f"out '{out}': the disk is full ({_free(out.parent)} free), so the product could not be written. "
+                "Nothing half-written was left. Free some space, or choose another disk with --out."
+            ) from error
+        raise
+
+
+def _make(aside: Path) -> Path:
+    """Make the folder and any missing parents; returns the topmost one made, which is what a failure removes."""
+    missing = [p for p in (aside, *aside.parents) if not p.exists()]
+    try:
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise BadRequest(
+            f"out '{aside.parent}': can't be made ({error.strerror}). Choose another folder."
+        ) from error
+    return missing[-1]
+
+
+def _swap(aside: Path, out: Path) -> None:
+    if out.exists():
+        old = out.parent / f".{out.name}.old-{uuid.uuid4().hex[:8]}"
+        out.rename(old)
+        try:
+            aside.rename(out)
+        except OSError:
+            old.rename(out)
+            raise
+        shutil.rmtree(old)
+    else:
+        aside.rename(out)
+    _sync(out.parent)
+
+
+def _flush(folder: Path) -> None:
+    for directory, _, files in os.walk(folder):
+        for name in files:
+            _sync(Path(directory, name))
+        _sync(Path(directory))
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    """Whether no space was left anywhere in the chain of causes; libraries wrap what the system says."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if "No space left on device" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _free(folder: Path) -> str:
+    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+    return f"{free / 1e6:.0f} MB"
