@@ -90,12 +90,16 @@ class Acquisition(BaseModel):
     radiometry: Radiometry | None = Field(default=None, description="None for terrain")
     scale: Scale = Scale.POWER
     calibration_db: float | None = Field(default=None, description="CF in 10 log10(DN^2) + CF, for radar DN")
-    incidence_deg: float | None = Field(default=None, description="declared angle, where no raster is at hand")
+    incidence_deg: float | None = Field(
+        default=None, description="declared angle, where no raster is at hand"
+    )
     incidence_scale: float = Field(default=1.0, description="degrees per unit of the incidence raster")
     mask_convention: MaskConvention = MaskConvention.VALID
     frequency_ghz: float | None = None
     looks: float | None = Field(default=None, gt=0, description="equivalent number of looks")
-    nesz_db: dict[str, float] = Field(default_factory=dict, description="noise floor by polarization, sigma0 dB")
+    nesz_db: dict[str, float] = Field(
+        default_factory=dict, description="noise floor by polarization, sigma0 dB"
+    )
     noise_removed: bool = Field(default=True, description="whether thermal noise was subtracted already")
     reflectance_offset: float | None = Field(default=None, description="added to DN before dividing by 10000")
     processing_baseline: str | None = None

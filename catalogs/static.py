@@ -155,7 +155,8 @@ def add(folder: Path, new: list[Acquisition]) -> Path:
         link.target = str(item_file)
         content = item.to_dict(include_self_link=False)
         content["links"] = [
-            {"rel": rel, "href": f"../{CATALOG_FILE}", "type": "application/json"} for rel in ("root", "parent")
+            {"rel": rel, "href": f"../{CATALOG_FILE}", "type": "application/json"}
+            for rel in ("root", "parent")
         ]
         _write_json(item_file, content)
     _write_json(file, _relative_links(catalog, file))

@@ -62,6 +62,10 @@ class Band:
     encode: Callable[[Array], Array] = _same
     notes: dict[str, str] = field(default_factory=dict)
 
+    def describe(self) -> str:
+        """One sentence on what the values are."""
+        return "; ".join([LAYERS[self.layer].long_name, *filter(None, [self.notes.get("RANGE")])])
+
 
 @dataclass(frozen=True)
 class RasterFile:
@@ -90,9 +94,7 @@ def _exclusion_notes() -> dict[str, str]:
 
 
 FILES = (
-    RasterFile(
-        FLOOD_FILE, "uint8", 255, "mode", (Band("flood_class", notes=_class_notes()),), "no", True
-    ),
+    RasterFile(FLOOD_FILE, "uint8", 255, "mode", (Band("flood_class", notes=_class_notes()),), "no", True),
     RasterFile(
         PROBABILITY_FILE,
         "float32",

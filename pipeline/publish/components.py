@@ -18,6 +18,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from scipy import ndimage
+from shapely.geometry.base import BaseGeometry
 
 from floodfuse.pipeline.publish.source import Array, Product, Tile, tiles
 
@@ -118,7 +119,7 @@ class _Tracer:
         if count:
             self._trace(tile, classes, labels, offset)
         named = np.where(labels > 0, labels + np.int64(offset), 0)
-        above, above_classes = (edge[tile.slices[1]] for edge in self._above)
+        above, above_classes = self._above[0][tile.slices[1]], self._above[1][tile.slices[1]]
         self._join(named[0], classes[0], above, above_classes)
         if tile.column:
             self._join(named[:, 0], classes[:, 0], *self._left)
@@ -136,7 +137,9 @@ class _Tracer:
         value_of[labels.ravel()] = classes.ravel()
         touches = self._touches_next(tile, labels, count)
         for label, polygon in trace(labels, tile):
-            piece = _Open(int(value_of[label]), int(pixels[label]), int(knowns[label]), float(sums[label]), [polygon])
+            piece = _Open(
+                int(value_of[label]), int(pixels[label]), int(knowns[label]), float(sums[label]), [polygon]
+            )
             if touches[label]:
                 self._joined.add(label + offset)
                 self._open[label + offset] = piece
@@ -213,8 +216,10 @@ def _finished(piece: _Open) -> Component:
     return Component(piece.value, shapely.normalize(polygon), piece.pixels, mean)
 
 
-def _corners_only(polygon: shapely.Polygon) -> shapely.Polygon:
+def _corners_only(polygon: BaseGeometry) -> shapely.Polygon:
     """Without the vertices on straight edges that joining leaves where tiles met."""
+    if not isinstance(polygon, shapely.Polygon):
+        raise TypeError(f"The pieces of one component made a {polygon.geom_type}; they must share edges.")
     outer, *holes = (_corners(ring) for ring in (polygon.exterior, *polygon.interiors))
     return shapely.Polygon(outer, holes)
 

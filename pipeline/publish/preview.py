@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.patches import Patch
@@ -19,11 +18,12 @@ from rasterio.enums import Resampling
 
 from floodfuse.harmonize.classes import LEGEND, MapClass
 from floodfuse.pipeline.product import DIAGNOSTICS_FILE, FLOOD_FILE, PROBABILITY_FILE, RunRecord
-from floodfuse.pipeline.publish.palettes import DECIDER_COLOURS, PROBABILITY_RAMP, Rgba, coloured
+from floodfuse.pipeline.publish.palettes import DECIDER_COLOURS, PROBABILITY_RAMP, Rgba, coloured, hexadecimal
 from floodfuse.pipeline.publish.source import Array, pixel_area_m2, raster_environment
 
 PREVIEW_FILE = "preview.png"
 INK = "#2b3238"
+_METADATA = {"Software": "floodfuse"}  # matplotlib would write its version
 Picture = NDArray[np.uint8]
 
 
@@ -58,7 +58,13 @@ def render_map(folder: Path, width_px: int = 1200) -> bytes:
     figure.text(0.03, 1 - 0.5 * head / tall, label, size=1.4 * size, color=INK, va="center")
     if record.synthetic:
         figure.text(
-            0.97, 1 - 0.5 * head / tall, "SYNTHETIC", size=1.4 * size, color="#a04a2a", va="center", ha="right"
+            0.97,
+            1 - 0.5 * head / tall,
+            "SYNTHETIC",
+            size=1.4 * size,
+            color="#a04a2a",
+            va="center",
+            ha="right",
         )
     _legend(figure, size)
     drawn = min(0.94, down * columns / rows / across)
@@ -68,10 +74,15 @@ def render_map(folder: Path, width_px: int = 1200) -> bytes:
 
 def _legend(figure: Figure, size: float) -> None:
     handles = [
-        Patch(facecolor=[channel / 255 for channel in entry.rgba], edgecolor="#8a8f92", linewidth=0.5, label=entry.label)
+        Patch(
+            facecolor=hexadecimal(entry.rgba),
+            edgecolor="#8a8f92",
+            linewidth=0.5,
+            label=entry.label,
+        )
         for entry in LEGEND.values()
     ]
-    handles[-1].set(hatch="//////", facecolor="white")
+    handles[list(LEGEND).index(MapClass.NOT_OBSERVED)].set(hatch="//////", facecolor="white")
     figure.legend(
         handles=handles,
         loc="lower left",
@@ -92,7 +103,9 @@ def _scale(figure: Figure, record: RunRecord, drawn: float, top: float, size: fl
     bar = figure.add_axes((right - width, top - 0.012, width, 0.006))
     bar.set_facecolor(INK)
     bar.set(xticks=[], yticks=[])
-    figure.text(right - width / 2, top - 0.018, f"{kilometres:g} km", size=size, color=INK, ha="center", va="top")
+    figure.text(
+        right - width / 2, top - 0.018, f"{kilometres:g} km", size=size, color=INK, ha="center", va="top"
+    )
 
 
 def scale_bar(record: RunRecord) -> tuple[float, float]:
@@ -128,15 +141,15 @@ def decider_picture(folder: Path, width_px: int) -> Picture:
 
 
 def png(picture: Picture) -> bytes:
-    """A picture as PNG, without the date or the program's name, so that the bytes are always the same."""
+    """A picture as PNG, without a date or a version, so that the bytes are always the same."""
     out = io.BytesIO()
-    imsave(out, picture, format="png", metadata={"Software": None})
+    imsave(out, picture, format="png", metadata=_METADATA)
     return out.getvalue()
 
 
 def _png_of(figure: Figure) -> bytes:
     out = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
+    figure.savefig(out, format="png", metadata=_METADATA)
     return out.getvalue()
 
 

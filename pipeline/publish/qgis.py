@@ -181,7 +181,9 @@ def _canvas(record: RunRecord) -> ET.Element:
 
 
 def _described(layer: MapLayer, record: RunRecord) -> ET.Element:
-    kind = {"type": "raster"} if layer.bands else {"type": "vector", "geometry": "Polygon", "wkbType": "Polygon"}
+    kind = (
+        {"type": "raster"} if layer.bands else {"type": "vector", "geometry": "Polygon", "wkbType": "Polygon"}
+    )
     described = ET.Element("maplayer", kind, hasScaleBasedVisibilityFlag="0", autoRefreshEnabled="0")
     described.append(_extent(record))
     ET.SubElement(described, "id").text = layer.id

@@ -120,7 +120,9 @@ def categorized() -> ET.Element:
 def _fill_symbol(name: str, colour: Rgba) -> ET.Element:
     red, green, blue, _ = colour
     symbol = ET.Element("symbol", name=name, type="fill", alpha="1", clip_to_extent="1", force_rhr="0")
-    layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1", "locked": "0", "pass": "0"})
+    layer = ET.SubElement(
+        symbol, "layer", {"class": "SimpleFill", "enabled": "1", "locked": "0", "pass": "0"}
+    )
     properties = {
         "color": f"{red},{green},{blue},120",
         "style": "solid",

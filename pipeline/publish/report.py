@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jinja2
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from floodfuse.harmonize.classes import (
     DECIDER_LABELS,
@@ -18,6 +19,7 @@ from floodfuse.harmonize.classes import (
     FLOOD_CLASSES,
     LEGEND,
     Decider,
+    Exclusion,
     MapClass,
 )
 from floodfuse.pipeline.product import REPORT_FILE, ClassArea, RunRecord
@@ -75,15 +77,15 @@ def write_report(folder: Path) -> None:
     """
     product = Product(folder)
     record = product.record
-    deciders, reasons = _shares(product)
+    counts = _counts(product)
     kilometres, share = scale_bar(record)
     page = _environment().get_template("report.html.j2")
     html = page.render(
         record=record,
         place=_place(record),
         classes=_class_rows(record),
-        deciders=deciders,
-        reasons=reasons,
+        deciders=_decider_rows(counts),
+        reasons=_reason_rows(counts),
         flood_map=_inline(class_picture(folder, MAP_WIDTH)),
         probability_map=_inline(probability_picture(folder, SMALL_WIDTH)),
         decider_map=_inline(decider_picture(folder, SMALL_WIDTH)),
@@ -159,30 +161,53 @@ def _class_rows(record: RunRecord) -> list[ClassRow]:
     return rows
 
 
-def _shares(product: Product) -> tuple[list[ShareRow], list[ReasonRow]]:
-    """Who decided, and why pixels were left out; counted tile by tile."""
-    deciders = np.zeros((2, 256), np.int64)  # of observed, of flooded
-    reasons, left_out = np.zeros(256, np.int64), 0
+class _Counts(NamedTuple):
+    """Pixels by deciding sensor, and left-out pixels (excluded or not observed) by exclusion bits."""
+
+    observed: NDArray[np.int64]
+    flooded: NDArray[np.int64]
+    left_out: NDArray[np.int64]
+
+
+def _counts(product: Product) -> _Counts:
+    """Counted tile by tile, over the area of interest."""
+    counts = _Counts(*np.zeros((3, 256), np.int64))
     for tile in tiles(product.shape):
-        classes, codes = product.read("flood_class", tile), product.read("deciding_sensor", tile)
-        flooded, out = np.isin(classes, FLOOD_CLASSES), np.isin(classes, [MapClass.EXCLUDED, MapClass.NOT_OBSERVED])
-        deciders[0] += np.bincount(codes[classes != MapClass.NOT_OBSERVED], minlength=256)
-        deciders[1] += np.bincount(codes[flooded], minlength=256)
-        reasons += np.bincount(product.read("exclusion", tile)[out], minlength=256)
-        left_out += int(out.sum())
-    shares = deciders / np.maximum(deciders.sum(axis=1, keepdims=True), 1)
-    decided = [
-        ShareRow(label, hexadecimal(DECIDER_COLOURS[code]), shares[0, code], shares[1, code])
+        classes = product.read("flood_class", tile)
+        deciders, exclusion = product.read("deciding_sensor", tile), product.read("exclusion", tile)
+        out = np.isin(classes, [MapClass.EXCLUDED, MapClass.NOT_OBSERVED])
+        out &= exclusion & Exclusion.OUTSIDE_AREA == 0
+        for count, codes in zip(
+            counts,
+            (
+                deciders[classes != MapClass.NOT_OBSERVED],
+                deciders[np.isin(classes, FLOOD_CLASSES)],
+                exclusion[out],
+            ),
+            strict=True,
+        ):
+            count += np.bincount(codes, minlength=256)
+    return counts
+
+
+def _decider_rows(counts: _Counts) -> list[ShareRow]:
+    observed = counts.observed / max(counts.observed.sum(), 1)
+    flooded = counts.flooded / max(counts.flooded.sum(), 1)
+    return [
+        ShareRow(label, hexadecimal(DECIDER_COLOURS[code]), float(observed[code]), float(flooded[code]))
         for code, label in DECIDER_LABELS.items()
         if code != Decider.NONE
     ]
+
+
+def _reason_rows(counts: _Counts) -> list[ReasonRow]:
     bits = np.arange(256)
-    why = [
-        ReasonRow(label, hexadecimal(EXCLUSION_COLOURS[bit]), reasons[bits & bit > 0].sum() / left_out)
-        for bit, label in EXCLUSION_LABELS.items()
-        if reasons[bits & bit > 0].any()
+    pixels = {reason: int(counts.left_out[bits & reason > 0].sum()) for reason in EXCLUSION_LABELS}
+    return [
+        ReasonRow(label, hexadecimal(EXCLUSION_COLOURS[reason]), pixels[reason] / int(counts.left_out.sum()))
+        for reason, label in EXCLUSION_LABELS.items()
+        if pixels[reason]
     ]
-    return decided, why
 
 
 def _flat(values: dict[str, object], prefix: str = "") -> list[tuple[str, str]]:

@@ -24,19 +24,32 @@ def create(folder: Path, grid: Grid, block: int, attributes: dict[str, str]) -> 
     """Lay out an empty product: every layer at its fill value, coordinates, CRS."""
     dataset = xr.Dataset(
         {
-            name: (("y", "x"), da.full(grid.shape, layer.fill, dtype=layer.dtype, chunks=block), _attributes(name))
+            name: (
+                ("y", "x"),
+                da.full(grid.shape, layer.fill, dtype=layer.dtype, chunks=block),
+                _attributes(name),
+            )
             for name, layer in LAYERS.items()
         },
         coords={"y": ("y", grid.y()), "x": ("x", grid.x())},
         attrs={"Conventions": _CONVENTIONS, **attributes},
     )
-    dataset = dataset.rio.write_crs(grid.crs.to_wkt()).rio.write_transform(grid.transform).rio.write_coordinate_system()
+    dataset = (
+        dataset.rio.write_crs(grid.crs.to_wkt())
+        .rio.write_transform(grid.transform)
+        .rio.write_coordinate_system()
+    )
     encoding = {
-        name: {"chunks": (min(block, grid.rows), min(block, grid.columns)), "_FillValue": _fill(name)} for name in LAYERS
+        name: {"chunks": (min(block, grid.rows), min(block, grid.columns)), "_FillValue": _fill(name)}
+        for name in LAYERS
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ZarrUserWarning)  # consolidated metadata is not in the v3 specification yet
-        dataset.to_zarr(folder / ZARR_FILE, mode="w", compute=False, encoding=encoding, zarr_format=3, consolidated=True)
+        warnings.simplefilter(
+            "ignore", ZarrUserWarning
+        )  # consolidated metadata is not in the v3 specification yet
+        dataset.to_zarr(
+            folder / ZARR_FILE, mode="w", compute=False, encoding=encoding, zarr_format=3, consolidated=True
+        )
 
 
 def write_block(folder: Path, rows: slice, columns: slice, layers: dict[str, NDArray[np.generic]]) -> None:

@@ -1,0 +1,246 @@
+"""`floodfuse catalog …`: putting local files, or simulated ones, into a catalogue, and looking into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from floodfuse.catalogs import archives, card4l, local, static
+from floodfuse.catalogs.acquisition import RADARS, Acquisition, MaskConvention, Radiometry, Scale, Sensor
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.catalogs.simulated.archive import write_archive
+from floodfuse.harmonize.radiometry import PALSAR2_CF_DB
+from floodfuse.pipeline.ingest.reading import geometry_of, opened, sample
+from floodfuse.pipeline.scene import prepare
+from floodfuse.pipeline.settings import parse_time
+from floodfuse.workflows import console
+from floodfuse.workflows.console import NumbersCommand
+from floodfuse.workflows.options import AsJson
+
+app = typer.Typer(no_args_is_help=True, help="Catalogues of local, simulated and archived data.")
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the catalogue.")]
+
+_ADD_HELP = """Put local files into a static STAC catalogue; no network needed.
+
+Assets: vv vh hh hv incidence mask for radar; green nir swir scl for optical; dem hand slope permanent_water landcover
+for terrain.
+
+Examples:
+
+  floodfuse catalog add my-data --sensor sentinel1 --time 2019-09-17T06:10 --radiometry sigma0 --scale db
+  --asset vv=s1.tif:1 --asset vh=s1.tif:2 --incidence 38
+
+  floodfuse catalog add my-data --sensor alos2 --metadata summary.xml --radiometry gamma0 --scale dn
+  --asset hh=HH.tif --asset hv=HV.tif --asset mask=MSK.tif --incidence LIN.tif --incidence-scale 0.01
+
+  floodfuse catalog add my-data --sensor sentinel2 --time 2019-09-18T11:00 --radiometry reflectance --scale dn
+  --asset green=B03.tif --asset nir=B08.tif --asset swir=B11.tif --asset scl=SCL.tif
+
+  floodfuse catalog add my-data --sensor terrain --asset hand=hand.tif --asset landcover=worldcover.tif
+"""
+
+
+@app.command("add", cls=NumbersCommand, help=_ADD_HELP)
+def add(
+    folder: Folder,
+    sensor: Annotated[Sensor, typer.Option(help="What made the files.")],
+    asset: Annotated[list[str], typer.Option(help="NAME=FILE[:BAND]; repeat for each band.", metavar="NAME=FILE[:BAND]")],
+    time: Annotated[str | None, typer.Option(help="Time of acquisition, ISO, UTC.")] = None,
+    radiometry: Annotated[str | None, typer.Option(help="gamma0, sigma0, beta0, dn or reflectance.")] = None,
+    scale: Annotated[str | None, typer.Option(help="power, amplitude, db or dn.")] = None,
+    incidence: Annotated[str | None, typer.Option(help="Angle in degrees, or a raster of it.", metavar="DEG|FILE")] = None,
+    incidence_scale: Annotated[float | None, typer.Option(help="Degrees per unit of that raster.")] = None,
+    mask_convention: Annotated[MaskConvention | None, typer.Option(help="How the mask is coded.")] = None,
+    metadata: Annotated[Path | None, typer.Option(help="CARD4L summary XML of a PALSAR-2 product.")] = None,
+    calibration: Annotated[float | None, typer.Option(help="CF in 10 log10(DN^2) + CF. [PALSAR-2: -83]")] = None,
+    looks: Annotated[float | None, typer.Option(help="Equivalent number of looks.")] = None,
+    nesz: Annotated[list[str] | None, typer.Option(help="Noise floor, e.g. vv=-24 (sigma0 dB); repeat.")] = None,
+    noise_included: Annotated[bool, typer.Option("--noise-included", help="Noise was not subtracted.")] = False,
+    offset: Annotated[float | None, typer.Option(help="Added to Sentinel-2 DN, -1000 or 0. [settled by the data]")] = None,
+    baseline: Annotated[str | None, typer.Option(help="Sentinel-2 processing baseline, e.g. 05.09.")] = None,
+    identity: Annotated[str | None, typer.Option("--id", help="Name in the catalogue. [from time and file]")] = None,
+    json: AsJson = False,
+) -> None:
+    """Put local files into a static catalogue."""
+    assets = dict(local.parse_asset(text, sensor) for text in asset)
+    declared: dict[str, Any] = _from_metadata(metadata)
+    when = parse_time(time.strip()) if time else declared.pop("time", None)
+    declared.pop("time", None)
+    declared |= _given(
+        {
+            "id": identity,
+            "looks": looks,
+            "reflectance_offset": offset,
+            "processing_baseline": baseline,
+            "incidence_scale": incidence_scale,
+            "mask_convention": mask_convention,
+            "calibration_db": calibration,
+            "nesz_db": _noise_floors(nesz),
+            "noise_removed": False if noise_included else None,
+        }
+    )
+    declared |= _quantity(sensor, radiometry, scale, declared.get("calibration_db"))
+    declared |= _incidence(incidence, sensor, assets)
+    acquisition = local.acquisition_of(sensor, assets, when, **declared)
+    prepare([acquisition])
+    static.add(folder, [acquisition])
+    if json:
+        console.show_json(acquisition)
+    else:
+        console.results.print(f"Added {acquisition.id} to {folder}.", highlight=False)
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _from_metadata(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    summary = card4l.read_summary(file)
+    fields = {
+        "time": summary.time,
+        "frequency_ghz": summary.frequency_ghz,
+        "nesz_db": summary.nesz_db or None,
+        "noise_removed": summary.noise_removed,
+        "orbit_state": summary.orbit_state,
+        "mask_convention": summary.mask_convention,
+        "calibration_db": summary.calibration_db,
+    }
+    return _given(fields)
+
+
+def _quantity(sensor: Sensor, radiometry: str | None, scale: str | None, calibration: float | None) -> dict[str, Any]:
+    """Radiometry and scale as declared; ambiguity is refused, never guessed."""
+    if sensor is Sensor.TERRAIN:
+        return {}
+    if radiometry == "dn":  # the archive's word for "calibrate it for me"
+        radiometry, scale = {Sensor.ALOS2: "gamma0", Sensor.SENTINEL2: "reflectance"}.get(sensor, "dn"), "dn"
+    allowed = [Radiometry.REFLECTANCE] if sensor is Sensor.SENTINEL2 else [r for r in Radiometry if r != "reflectance"]
+    if radiometry not in allowed:
+        hint = " Sentinel-1 GRD digital numbers need their calibration tables: use an RTC product." if radiometry == "dn" else ""
+        raise BadRequest(f"radiometry '{radiometry}': {sensor} takes {', '.join(allowed)}. It is in the product's metadata.{hint}")
+    if scale not in list(Scale):
+        raise BadRequest(f"scale '{scale}': one of {', '.join(Scale)} must be declared; values alone can't tell power from amplitude.")
+    fields: dict[str, Any] = {"radiometry": Radiometry(radiometry), "scale": Scale(scale)}
+    if scale == Scale.DN and sensor is Sensor.ALOS2 and calibration is None:
+        fields["calibration_db"] = PALSAR2_CF_DB
+    return fields
+
+
+def _incidence(text: str | None, sensor: Sensor, assets: dict[str, Any]) -> dict[str, Any]:
+    if text is None:
+        return {}
+    if sensor not in RADARS:
+        raise BadRequest(f"incidence '{text}': {sensor} has none. Leave --incidence out.")
+    try:
+        return {"incidence_deg": float(text)}
+    except ValueError:
+        name, found = local.parse_asset(f"incidence={text}", sensor)
+        assets[name] = found
+        return {}
+
+
+def _noise_floors(given: list[str] | None) -> dict[str, float] | None:
+    floors = {}
+    for text in given or []:
+        name, _, value = text.partition("=")
+        try:
+            floors[name.strip()] = float(value)
+        except ValueError as error:
+            raise BadRequest(f"nesz '{text}': write it as POLARIZATION=DB, e.g. vv=-24.") from error
+    return floors or None
+
+
+@app.command("list")
+def list_command(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A catalogue; archives by name if none.")] = None,
+    json: AsJson = False,
+) -> None:
+    """List what a catalogue holds, or the archives known by name."""
+    if folder is None:
+        known = {name: str(archive.url) for name, archive in archives.ARCHIVES.items()}
+        if json:
+            console.show_json(known)
+        else:
+            for name, url in known.items():
+                console.results.print(f"{name}  {url}", highlight=False)
+        return
+    found = list(static.acquisitions(folder))
+    if json:
+        console.show_json([a.model_dump(mode="json") for a in found])
+        return
+    table = Table()
+    for name in ("id", "sensor", "time (UTC)", "assets", "values"):
+        table.add_column(name)
+    for a in found:
+        when = "" if a.sensor is Sensor.TERRAIN else f"{a.time:%Y-%m-%d %H:%M}"
+        values = f"{a.radiometry}, {a.scale}" if a.radiometry else ""
+        table.add_row(a.id, str(a.sensor), when, " ".join(a.assets), values + (" (synthetic)" if a.synthetic else ""))
+    console.results.print(table)
+
+
+@app.command("show")
+def show(folder: Folder, identity: Annotated[str, typer.Argument(metavar="ID", help="Of one acquisition.")]) -> None:
+    """Show one acquisition, whole, as JSON."""
+    for acquisition in static.acquisitions(folder):
+        if acquisition.id == identity:
+            console.show_json(acquisition)
+            return
+    names = ", ".join(a.id for a in static.acquisitions(folder))
+    raise BadRequest(f"id '{identity}': not in {folder}, which holds {names}.")
+
+
+@app.command("check")
+def check(folder: Folder, json: AsJson = False) -> None:
+    """Open every file of a catalogue and say what is wrong. Exit code 2 if anything is."""
+    found = {a.id: _faults(a) for a in static.acquisitions(folder)}
+    if json:
+        console.show_json(found)
+    else:
+        for name, faults in found.items():
+            for fault in faults or ["ok"]:
+                console.results.print(f"{name}: {fault}", highlight=False, soft_wrap=True)
+    if any(found.values()):
+        raise typer.Exit(console.BAD_REQUEST)
+
+
+def _faults(acquisition: Acquisition) -> list[str]:
+    faults = []
+    for asset in acquisition.assets.values():
+        try:
+            with opened(asset) as dataset:
+                geometry_of(dataset, asset.href)
+                for _, window in dataset.block_windows(asset.band):
+                    dataset.read(asset.band, window=window)
+            sample(asset)
+        except BadRequest as error:
+            faults.append(str(error))
+    if not faults:
+        try:
+            prepare([acquisition])
+        except BadRequest as error:
+            faults.append(str(error))
+    return faults
+
+
+@app.command("simulate")
+def simulate(
+    folder: Folder,
+    size: Annotated[int, typer.Option(help="Pixels of 10 m a side.", min=256, max=16384)] = 1024,
+    seed: Annotated[int, typer.Option(help="Same seed, same archive.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Write an archive of simulated scenes, with `truth.tif` and `aoi.geojson` (its `date` is the day to map)."""
+    if folder.exists() and any(folder.iterdir()):
+        raise BadRequest(f"{folder}: is not empty. Name a new folder for the simulated archive.")
+    archive = write_archive(folder, size=size, seed=seed)
+    if json:
+        console.show_json({"catalog": str(folder), "area": str(archive.aoi), "truth": str(archive.truth), "date": archive.time})
+    else:
+        console.results.print(f"Synthetic archive in {folder}: map {archive.aoi} on {archive.time.isoformat()}.", highlight=False)
+
+

@@ -1,0 +1,109 @@
+"""`floodfuse map`: one area of interest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.pipeline.area import parse_area
+from floodfuse.pipeline.map_area import map_area
+from floodfuse.pipeline.product import PROJECT_FILE, RunRecord
+from floodfuse.pipeline.settings import MapSettings, load_settings
+from floodfuse.workflows import console
+from floodfuse.workflows.options import AsJson, Quiet
+
+HELP = """Map the flood in one area of interest.
+
+AREA is `west,south,east,north` in degrees, or a GeoJSON, GeoPackage, Shapefile or FlatGeobuf file of polygons.
+
+Examples:
+
+  floodfuse map -0.9,37.9,-0.8,38.0 --date 2019-09-17 --catalog my-data --out flood
+
+  floodfuse map district.gpkg --date 2024-06-05T18:00 --window 2 --catalog my-data --sensors sentinel1,alos2 --out flood
+
+  floodfuse map --settings run.yaml
+"""
+
+
+def map_command(
+    area: Annotated[str | None, typer.Argument(metavar="AREA", help="w,s,e,n in degrees, or a vector file.")] = None,
+    date: Annotated[str | None, typer.Option(help="Day (noon UTC) or ISO time to map.", metavar="D")] = None,
+    catalog: Annotated[
+        str | None, typer.Option(help="Archive name, folder of a catalogue, or URL.", metavar="NAME|PATH|URL")
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="Folder to make for the product.", metavar="DIR")] = None,
+    window: Annotated[float | None, typer.Option(help="Days around the date to look for data. [default: 3]")] = None,
+    fusion: Annotated[str | None, typer.Option(help="How evidence is fused. [default: bayes, physics alone]")] = None,
+    sensors: Annotated[
+        str | None, typer.Option(help="Sensors that may be used, comma-separated. [default: all three]")
+    ] = None,
+    resolution: Annotated[float | None, typer.Option(help="Pixel size in units of the CRS. [default: 10]")] = None,
+    crs: Annotated[str | None, typer.Option(help="EPSG:n. [default: UTM zone of the area]")] = None,
+    block: Annotated[int | None, typer.Option(help="Pixels a side of a block. [default: 512]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Blocks worked on at a time. [default: 2]")] = None,
+    settings: Annotated[Path | None, typer.Option(help="YAML file with any of these options.", metavar="FILE")] = None,
+    overwrite: Annotated[bool | None, typer.Option("--overwrite", help="Replace an earlier product in DIR.")] = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Map the flood in one area of interest."""
+    given: dict[str, Any] = {
+        "area": area.strip() if area else None,
+        "date": date or _date_of(area, settings),
+        "catalog": catalog,
+        "out": out,
+        "window": window,
+        "fusion": fusion,
+        "sensors": tuple(name.strip() for name in sensors.split(",")) if sensors else None,
+        "resolution": resolution,
+        "crs": crs,
+        "block": block,
+        "workers": workers,
+        "overwrite": overwrite or None,
+    }
+    effective = load_settings(settings, given)
+    with console.progress(quiet) as tell:
+        record = map_area(effective, tell)
+    show(record, effective, json, quiet)
+
+
+def _date_of(area: str | None, settings: Path | None) -> str | None:
+    """The `date` of an area file that states one, where nothing else says."""
+    if area is None or settings is not None:
+        return None
+    try:
+        return parse_area(area.strip()).date
+    except BadRequest:
+        return None  # said again, properly, once everything else is known
+
+
+def show(record: RunRecord, settings: MapSettings, json: bool, quiet: bool) -> None:
+    """Print what was mapped: areas, warnings, and what to open."""
+    if json:
+        console.show_json(record)
+        return
+    for warning in record.warnings:
+        if not quiet:
+            console.messages.print("[yellow]note:[/]", warning, highlight=False, soft_wrap=True)
+    if quiet:
+        return
+    console.results.print(areas_table(record))
+    console.results.print(f"Open in QGIS: {Path(settings.out) / PROJECT_FILE}", highlight=False, soft_wrap=True)
+
+
+def areas_table(record: RunRecord) -> Table:
+    """Area of every class as a table."""
+    title = f"Flood map, {record.product_time:%Y-%m-%d %H:%M} UTC"
+    table = Table(title=f"{title} (synthetic)" if record.synthetic else title, title_justify="left")
+    table.add_column("Class")
+    table.add_column("km2", justify="right")
+    table.add_column("share", justify="right")
+    for row in record.classes:
+        if row.pixels:
+            table.add_row(row.label, f"{row.area_km2:.3f}", f"{row.share:.1%}")
+    return table

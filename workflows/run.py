@@ -1,0 +1,49 @@
+"""The `floodfuse` command."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from floodfuse.workflows import catalog_commands, console
+from floodfuse.workflows.console import NumbersCommand
+from floodfuse.workflows.demo_command import demo_command
+from floodfuse.workflows.map_command import HELP as MAP_HELP
+from floodfuse.workflows.map_command import map_command
+from floodfuse.workflows.product_commands import diff_command, explain_command, inspect_command
+
+app = typer.Typer(
+    name="floodfuse",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Flood maps from C-band radar, L-band radar and optical imagery, fused as physical evidence.",
+)
+app.command("map", cls=NumbersCommand, help=MAP_HELP)(map_command)
+app.command("demo")(demo_command)
+app.command("inspect")(inspect_command)
+app.command("diff")(diff_command)
+app.command("explain", cls=NumbersCommand)(explain_command)
+app.add_typer(catalog_commands.app, name="catalog")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(version("floodfuse"))
+        raise typer.Exit
+
+
+@app.callback()
+def floodfuse(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Flood maps from C-band radar, L-band radar and optical imagery, fused as physical evidence."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    console.run(app)
