@@ -6,14 +6,20 @@ class has 0. A pixel without a valid value is NaN in every class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import polygamma
 
 from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.likelihood import INCIDENCE_AXIS_DEG, POWER_AXIS_DB
 
-CHANNEL_CORRELATION = 0.6  # of class texture between polarizations of one pass: .5 to .7 (harmonization.md 6)
+TEXTURE_CORRELATION = 0.6  # of class texture between polarizations of one pass: .5 to .7 (harmonization.md 6)
+_TEXTURE_SD_DB = 2.5  # middle of the class spreads
+_LEADING = ("L_HH", "L_VV")
 SENSOR_CAP_NATS = 4.0
 AGGREGATION_KERNEL = (1.0 / 16, 4.0 / 16, 6.0 / 16, 4.0 / 16, 1.0 / 16)  # binomial, sd 1 px
 AGGREGATION_HALO_PX = len(AGGREGATION_KERNEL) // 2
@@ -31,10 +37,11 @@ def _add_channel(  # pragma: no cover
     noise_removed: bool,
     incidence: Float32,
     table: Float32,
+    weight: float,
     out: Float32,
-    used: NDArray[np.uint8],
+    mass: Float32,
 ) -> None:
-    """Add one channel's evidence to `out` (pixel, class) where the value is finite, and count it in `used`."""
+    """Add one channel's weighted evidence to `out` (pixel, class) where the value is finite, and its weight to `mass`."""
     n_angle, n_power, n_class = table.shape
     for i in range(power.size):
         theta = incidence[i]
@@ -49,49 +56,92 @@ def _add_channel(  # pragma: no cover
         for c in range(n_class):
             near = (1.0 - u) * table[k, j, c] + u * table[k, j + 1, c]
             far = (1.0 - u) * table[k + 1, j, c] + u * table[k + 1, j + 1, c]
-            out[i, c] += (1.0 - v) * near + v * far
-        used[i] += 1
+            out[i, c] += weight * ((1.0 - v) * near + v * far)
+        mass[i] += weight
+
+
+def channel_correlation(looks: float) -> float:
+    """Correlation between polarizations of one pass, as measured: their texture is shared, their speckle is not.
+
+    rho s^2 / (s^2 + (10/ln10)^2 psi1(L)), with rho = 0.6 and s = 2.5 dB: 0.34 at 4.4 looks, 0.6 at infinitely many.
+    """
+    texture, speckle = _TEXTURE_SD_DB**2, (10.0 / np.log(10.0)) ** 2 * float(polygamma(1, looks))
+    return TEXTURE_CORRELATION * texture / (texture + speckle)
+
+
+def channel_weights(names: Sequence[str], looks: float) -> list[float]:
+    """What each channel of one pass counts, given that they share their texture.
+
+    n channels of correlation rho are worth n_eff = n / (1 + (n - 1) rho) (harmonization.md 6). At C band both
+    polarizations tell water from land, and share n_eff equally. At L band the co-polarization alone carries the double
+    bounce of flooded forest: it counts in full, and the others share the rest.
+    """
+    n = len(names)
+    worth = n / (1.0 + (n - 1) * channel_correlation(looks))
+    leaders = [name for name in names if name in _LEADING]
+    if not leaders or len(leaders) == n:
+        return [worth / n] * n
+    leading = min(1.0, worth / len(leaders))
+    rest = (worth - leading * len(leaders)) / (n - len(leaders))
+    return [leading if name in leaders else max(rest, 0.0) for name in names]
 
 
 @numba.njit(nogil=True, cache=True)
-def _pool(out: Float32, used: NDArray[np.uint8], correlation: float, cap: float) -> None:  # pragma: no cover
+def _pool(out: Float32, mass: Float32, cap: float) -> None:  # pragma: no cover
+    """Differences to the best class, no deeper than `cap`; NaN where no channel had a value."""
     for i in range(out.shape[0]):
-        if used[i] == 0:
+        if mass[i] == 0.0:
             out[i, :] = np.nan
             continue
-        weight = 1.0 / (1.0 + (used[i] - 1.0) * correlation)
+        scale = 1.0 / mass[i] if mass[i] < 1.0 else 1.0  # a channel left alone counts in full
         best = out[i, 0]
         for c in range(1, out.shape[1]):
             best = max(best, out[i, c])
         for c in range(out.shape[1]):
-            out[i, c] = max((out[i, c] - best) * weight, -cap)
+            out[i, c] = max((out[i, c] - best) * scale, -cap)
+
+
+class Channel(NamedTuple):
+    """One polarization of one acquisition.
+
+    Attributes
+    ----------
+    name : such as "C_VV"
+    gamma0 : linear power (y, x); may be <= 0, NaN invalid
+    nesz : noise floor as sigma0, linear
+    table : from `likelihood.evidence_table`
+    """
+
+    name: str
+    gamma0: Float32
+    nesz: float
+    table: Float32
 
 
 def radar_evidence(
-    channels: list[tuple[Float32, float, Float32]], incidence_deg: Float32, noise_removed: bool
+    channels: Sequence[Channel], incidence_deg: Float32, noise_removed: bool, looks: float
 ) -> Float32:
-    """Evidence of one radar acquisition from its polarizations.
+    """Evidence of one radar acquisition from its polarizations, (y, x, class) nats.
 
     Parameters
     ----------
-    channels : for each polarization, gamma0 in linear power (y, x; may be <= 0, NaN invalid), its noise floor as
-        linear sigma0, and its table from `likelihood.evidence_table`
+    channels : the polarizations at hand
     incidence_deg : (y, x)
     noise_removed : whether the noise floor was subtracted from the values already
+    looks : equivalent number of looks of the values
 
-    Returns
-    -------
-    (y, x, class) nats. Channels of one pass share their texture, so n of them count as n / (1 + (n - 1) rho).
-    No class falls more than 4 nats behind the best: one sensor can't overrule two.
+    Channels are added by `channel_weights`. No class falls more than 4 nats behind the best: one sensor can't overrule
+    two.
     """
     shape = incidence_deg.shape
     angle = np.ascontiguousarray(incidence_deg, np.float32).ravel()
     out = np.zeros((angle.size, len(EvidenceClass)), np.float32)
-    used = np.zeros(angle.size, np.uint8)
-    for power, noise, table in channels:
-        flat = np.ascontiguousarray(power, np.float32).ravel()
-        _add_channel(flat, noise, noise_removed, angle, table, out, used)
-    _pool(out, used, CHANNEL_CORRELATION, SENSOR_CAP_NATS)
+    mass = np.zeros(angle.size, np.float32)
+    weights = channel_weights([channel.name for channel in channels], looks)
+    for channel, weight in zip(channels, weights, strict=True):
+        power = np.ascontiguousarray(channel.gamma0, np.float32).ravel()
+        _add_channel(power, channel.nesz, noise_removed, angle, channel.table, weight, out, mass)
+    _pool(out, mass, SENSOR_CAP_NATS)
     return out.reshape((*shape, len(EvidenceClass)))
 
 

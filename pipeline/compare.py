@@ -17,7 +17,6 @@ from floodfuse.pipeline.publish import zarr_store
 _STRIP_ROWS = 1024
 
 
-
 @dataclass(frozen=True)
 class Change:
     """Pixels that one product has as one class and the other as another."""
@@ -69,7 +68,9 @@ def _overlap(a: Grid, b: Grid) -> Grid | None:
     return Grid(a.crs, a.resolution, row, column, rows, columns) if rows > 0 and columns > 0 else None
 
 
-def _count(first: Path, second: Path, a: Grid, b: Grid, common: Grid) -> tuple[Counter[tuple[int, int]], float]:
+def _count(
+    first: Path, second: Path, a: Grid, b: Grid, common: Grid
+) -> tuple[Counter[tuple[int, int]], float]:
     one, two = zarr_store.open_product(first), zarr_store.open_product(second)
     pairs: Counter[tuple[int, int]] = Counter()
     worst = 0.0

@@ -68,11 +68,15 @@ class Explanation:
 def load_record(folder: Path) -> RunRecord:
     """The record of a product, or a `BadRequest` where the folder holds none."""
     if not (folder / RUN_FILE).is_file():
-        raise BadRequest(f"{folder}: no product there (no {RUN_FILE}). Give the folder that `floodfuse map` made.")
+        raise BadRequest(
+            f"{folder}: no product there (no {RUN_FILE}). Give the folder that `floodfuse map` made."
+        )
     try:
         return RunRecord.load(folder)
     except ValueError as error:
-        raise BadRequest(f"{folder / RUN_FILE}: not a record this version can read ({str(error).splitlines()[0]}).") from error
+        raise BadRequest(
+            f"{folder / RUN_FILE}: not a record this version can read ({str(error).splitlines()[0]})."
+        ) from error
 
 
 def grid_of(record: RunRecord) -> Grid:
@@ -95,7 +99,9 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
     grid = grid_of(record)
     pixel = grid.pixel_at(lon, lat)
     if not grid.holds(pixel):
-        raise BadRequest(f"at {lon:g},{lat:g}: outside the product. Give longitude,latitude in degrees within its area.")
+        raise BadRequest(
+            f"at {lon:g},{lat:g}: outside the product. Give longitude,latitude in degrees within its area."
+        )
     acquisitions = tuple(Acquisition.model_validate(i.acquisition) for i in record.inputs)
     geometry = shapely.geometry.shape(record.area_of_interest)
     area = Area(geometry, record.settings["area"])
@@ -150,12 +156,14 @@ def _view(job: Job, pixel: Grid, who: Decider, evidence: dict[Decider, Any]) -> 
 def _observed(acquisition: Acquisition, pixel: Grid) -> dict[str, float]:
     """Values at the pixel itself: gamma0 in dB and angle, or reflectance."""
     node = read_scene([acquisition], pixel.padded(HALO_PX))[node_path(acquisition)].dataset
-    values = {str(name): float(node[name].values[HALO_PX, HALO_PX]) for name in node.data_vars if name != "hidden"}
+    values = {
+        str(name): float(node[name].values[HALO_PX, HALO_PX]) for name in node.data_vars if name != "hidden"
+    }
     if acquisition.sensor not in RADARS:
         return values
     return {
-        (name if name == "incidence" else f"{name}_gamma0_db"): value if name == "incidence" else float(to_db(value))
+        (name if name == "incidence" else f"{name}_gamma0_db"): value
+        if name == "incidence"
+        else float(to_db(value))
         for name, value in values.items()
     }
-
-

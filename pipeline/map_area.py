@@ -176,7 +176,7 @@ def _parameters() -> dict[str, Any]:
         "permanent_water_from_percent": prior.PERMANENT_FROM_PERCENT,
         "outlier_share": likelihood.OUTLIER_SHARE,
         "sensor_cap_nats": evidence.SENSOR_CAP_NATS,
-        "channel_correlation": evidence.CHANNEL_CORRELATION,
+        "texture_correlation": evidence.TEXTURE_CORRELATION,
         "index_correlation": optical.INDEX_CORRELATION,
         "half_life_days": decay.HALF_LIFE_DAYS,
         "onset_per_day": decay.ONSET_PER_DAY,

@@ -50,7 +50,11 @@ def score(product: Path, truth: Path) -> Scores:
     open_water = [int(k) for k in _OPEN]
     hit = confusion[np.ix_(open_water, open_water)].sum()
     either = confusion[open_water, :].sum() + confusion[np.ix_(known, open_water)].sum() - hit
-    vegetation, urban, dry = int(MapClass.FLOODED_VEGETATION), int(MapClass.FLOODED_URBAN), int(MapClass.DRY_LAND)
+    vegetation, urban, dry = (
+        int(MapClass.FLOODED_VEGETATION),
+        int(MapClass.FLOODED_URBAN),
+        int(MapClass.DRY_LAND),
+    )
     total = confusion[known, :].sum()
     return Scores(
         open_water_iou=_ratio(hit, either),

@@ -18,7 +18,13 @@ from floodfuse.catalogs.acquisition import RADARS, Acquisition, Sensor
 from floodfuse.harmonize import decay, optical
 from floodfuse.harmonize.classes import Decider
 from floodfuse.harmonize.densities import channel_name
-from floodfuse.harmonize.evidence import AGGREGATION_HALO_PX, aggregate, optical_evidence, radar_evidence
+from floodfuse.harmonize.evidence import (
+    AGGREGATION_HALO_PX,
+    Channel,
+    aggregate,
+    optical_evidence,
+    radar_evidence,
+)
 from floodfuse.harmonize.likelihood import evidence_table
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel
@@ -73,10 +79,10 @@ def _radar(acquisition: Acquisition, node: xr.Dataset, grid: Grid) -> Float32:
     band, looks = _BAND_OF[acquisition.sensor], looks_on(acquisition, grid)
     channels = []
     for pol in acquisition.polarizations:
-        floor_db = acquisition.nesz_db[pol]
-        table = _table(channel_name(band, pol), looks, floor_db)
-        channels.append((node[pol].values, 10.0 ** (floor_db / 10.0), table))
-    return aggregate(radar_evidence(channels, node["incidence"].values, acquisition.noise_removed))
+        name, floor_db = channel_name(band, pol), acquisition.nesz_db[pol]
+        table = _table(name, looks, floor_db)
+        channels.append(Channel(name, node[pol].values, 10.0 ** (floor_db / 10.0), table))
+    return aggregate(radar_evidence(channels, node["incidence"].values, acquisition.noise_removed, looks))
 
 
 def _optical(node: xr.Dataset) -> Float32:

@@ -31,7 +31,9 @@ _VISIBLE = 0.03
 
 @dataclass(frozen=True)
 class Clouds:
-    """Attributes
+    """What clouds take away from the camera.
+
+    Attributes
     ----------
     opacity
         Share of the light from the ground that the cloud hides, 0 to 1.

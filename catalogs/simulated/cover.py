@@ -22,7 +22,9 @@ _TOWN_LEVEL_QUANTILE = 0.20
 
 @dataclass(frozen=True)
 class Cover:
-    """Attributes
+    """Land cover, as it is and as a map has it.
+
+    Attributes
     ----------
     code
         True land cover, WorldCover codes.

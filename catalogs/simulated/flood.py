@@ -16,7 +16,7 @@ from floodfuse.harmonize.classes import EvidenceClass, MapClass
 
 FLOOD_SHARE = 0.165
 """Share of the land that lies below the water level at product time; a little of it is not reached."""
-_FALL_M_PER_DAY = 0.35
+_FALL_M_PER_DAY = 0.2
 _HERB_DEPTH_M = 1.1
 _CROP_DEPTH_M = 0.45
 _LEAST_DEPTH_M = 0.03
@@ -37,7 +37,7 @@ class Flood:
     depth: FloatArray
 
     def depth_at(self, hours: float) -> FloatArray:
-        """Depth (m) `hours` after product time (negative: before), falling 0.35 m a day and never below -50 m."""
+        """Depth (m) `hours` after product time (negative: before), falling 0.2 m a day."""
         return self.depth - np.float32(_FALL_M_PER_DAY * hours / 24.0)
 
     def surface_at(self, hours: float) -> npt.NDArray[np.uint8]:

@@ -40,7 +40,9 @@ SCL_CLOUD_MEDIUM, SCL_CLOUD_HIGH, SCL_CIRRUS = 8, 9, 10
 
 @dataclass(frozen=True)
 class OpticalScene:
-    """Attributes
+    """What Sentinel-2 delivers, and what it can't tell.
+
+    Attributes
     ----------
     reflectance
         Bottom-of-atmosphere reflectance by band: green and nir at 10 m, swir at 20 m.

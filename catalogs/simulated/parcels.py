@@ -21,7 +21,9 @@ _MEADOW_SHARE = 0.16
 
 @dataclass(frozen=True)
 class Parcels:
-    """Attributes
+    """The fields of a scene; what they carry is in tables, one entry a field.
+
+    Attributes
     ----------
     number
         Field of each pixel, an index into the tables below.

@@ -15,7 +15,9 @@ from floodfuse.catalogs.simulated.river import River, valley_scale
 
 @dataclass(frozen=True)
 class StandingWater:
-    """Attributes
+    """Where water stands apart from the river.
+
+    Attributes
     ----------
     inside
         0 outside, rising to 1 in the middle of a water body.

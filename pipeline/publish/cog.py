@@ -164,7 +164,8 @@ def _write_plain(product: Product, file: RasterFile, path: Path) -> None:
         blockxsize=COG_BLOCK,
         blockysize=COG_BLOCK,
         interleave="band",
-        compress="lzw",
+        compress="zstd",  # quick; this file is gone in a minute
+        zstd_level=1,
         bigtiff="if_safer",
         photometric="minisblack" if not file.palette else "palette",
     ) as target:
