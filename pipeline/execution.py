@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -117,7 +119,7 @@ def _counts(values: NDArray[np.generic]) -> Counter[int]:
     return Counter({int(value): int(count) for value, count in zip(found, counts, strict=True)})
 
 
-def _work(job: Job, block: Grid, rows: slice, columns: slice, folder: Path) -> Tally:
+def _work(job: Job, folder: Path, block: Grid, rows: slice, columns: slice) -> Tally:
     layers, tally = map_block(job, block)
     zarr_store.write_block(folder, rows, columns, layers)
     return tally
@@ -146,17 +148,16 @@ def run_blocks(
     total = Tally()
     done = 0
     batch = 16 * workers
-    for first in range(0, len(pieces), batch):
-        part = pieces[first : first + batch]
-        tasks = [
-            dask.delayed(_work, pure=False)(job, window, rows, columns, folder)
-            for rows, columns, window in part
-        ]
-        with _Watch(len(part), _shifted(progress, done, len(pieces))):
-            tallies: Sequence[Tally] = dask.compute(*tasks, scheduler="threads", num_workers=workers)
-        for tally in tallies:
-            total += tally
-        done += len(part)
+    work = dask.delayed(partial(_work, job, folder), pure=False)
+    with ThreadPoolExecutor(workers) as pool:  # leaving waits for blocks under way: nothing writes after a failure
+        for first in range(0, len(pieces), batch):
+            part = pieces[first : first + batch]
+            tasks = [work(window, rows, columns) for rows, columns, window in part]
+            with _Watch(len(part), _shifted(progress, done, len(pieces))):
+                tallies: Sequence[Tally] = dask.compute(*tasks, scheduler="threads", pool=pool)
+            for tally in tallies:
+                total += tally
+            done += len(part)
     return total
 
 

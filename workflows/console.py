@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-import click
 import typer
 from pydantic import BaseModel
 from rich.console import Console
@@ -38,7 +37,7 @@ class NumbersCommand(TyperCommand):
     The parser takes a leading minus for an option; a leading space, which numbers do not mind, keeps it from that.
     """
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Protect negative numbers, then parse as usual."""
         return super().parse_args(ctx, [f" {arg}" if _NUMBER.match(arg) else arg for arg in args])
 
@@ -70,15 +69,10 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 def run(app: typer.Typer) -> None:
     """Run the command line and turn what goes wrong into one message and an exit code."""
     try:
-        app(standalone_mode=False)
+        app()
     except BadRequest as error:
         sys.exit(_say(str(error), BAD_REQUEST))
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(BAD_REQUEST)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         sys.exit(_say("interrupted; nothing half-written was left.", INTERRUPTED))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

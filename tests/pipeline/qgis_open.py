@@ -5,6 +5,8 @@ usage: qgis_open.py PROJECT.qgz FOLDER
 Writes FOLDER/report.json, FOLDER/opened.png (the map as the project opens) and FOLDER/<layer id>.png (each alone).
 """
 
+# mypy: ignore-errors
+# QGIS's modules are the system's, and have no types here.
 import json
 import sys
 from collections import Counter

@@ -27,7 +27,8 @@ def folder(make_product: Callable[..., Path], tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def layers(folder: Path) -> xr.Dataset:
-    return xr.open_zarr(folder / ZARR_FILE, chunks=None, mask_and_scale=False)
+    opened: xr.Dataset = xr.open_zarr(folder / ZARR_FILE, chunks=None, mask_and_scale=False)
+    return opened
 
 
 @pytest.mark.parametrize("name", RASTERS)

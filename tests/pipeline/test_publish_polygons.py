@@ -120,7 +120,8 @@ class InMemory(Product):
     def read(self, layer: str, tile: Tile) -> NDArray[Any]:
         rows, columns = np.indices(self.shape)
         probability = ((rows * 7 + columns * 3) % 11 / 11).astype(np.float32)
-        return {"flood_class": self._classes, "probability": probability}[layer][tile.slices]
+        values: NDArray[Any] = self._classes if layer == "flood_class" else probability
+        return values[tile.slices]
 
 
 def traced(classes: NDArray[np.uint8], side: int) -> dict[bytes, Component]:
