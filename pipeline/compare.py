@@ -58,7 +58,7 @@ def compare(first: Path, second: Path) -> Difference:
     if common is None:
         raise BadRequest(f"{first} and {second} share no ground, so there is nothing to compare.")
     pairs, worst = _count(first, second, a, b, common)
-    return _summary(pairs, worst, common.pixel_km2())
+    return _summary(pairs, worst, common.pixel_km2)
 
 
 def _overlap(a: Grid, b: Grid) -> Grid | None:

@@ -58,17 +58,13 @@ class Grid:
 
     @property
     def metres_per_pixel(self) -> float:
-        """Pixel size on the ground in metres, at the window's middle."""
-        if not self.crs.is_geographic:
-            return self.resolution * float(self.crs.axis_info[0].unit_conversion_factor)
-        return self.resolution * 111_320.0
+        """Pixel size in metres of the projection."""
+        return self.resolution * float(self.crs.axis_info[0].unit_conversion_factor)
 
+    @property
     def pixel_km2(self) -> float:
-        """Area of a pixel in km2, at the window's middle."""
-        if not self.crs.is_geographic:
-            return self.metres_per_pixel**2 / 1e6
-        latitude = -(self.row + self.rows / 2) * self.resolution
-        return self.metres_per_pixel**2 * math.cos(math.radians(latitude)) / 1e6
+        """Area of a pixel in km2 of the projection."""
+        return self.metres_per_pixel**2 / 1e6
 
     def x(self) -> NDArray[np.float64]:
         """x of pixel centres."""
@@ -128,7 +124,7 @@ def parse_crs(text: str) -> pyproj.CRS:
     Raises
     ------
     BadRequest
-        If there is no such CRS, or it is neither projected nor geographic with usual axes.
+        If there is no such CRS, or its unit is no length: pixels must be squares on the ground.
     """
     try:
         crs = pyproj.CRS.from_user_input(text)
@@ -136,9 +132,10 @@ def parse_crs(text: str) -> pyproj.CRS:
         raise BadRequest(
             f"crs '{text}': no such coordinate system. Give e.g. EPSG:32630, the UTM zone."
         ) from error
-    if not (crs.is_projected or crs.is_geographic):
+    if not crs.is_projected:
         raise BadRequest(
-            f"crs '{text}' ({crs.name}): neither projected nor geographic. Give e.g. EPSG:32630."
+            f"crs '{text}' ({crs.name}): its unit is the {crs.axis_info[0].unit_name if crs.axis_info else 'unknown'}, so "
+            "pixels would not be squares on the ground. Give a projected one, e.g. EPSG:32630, or none for the UTM zone."
         )
     return crs
 

@@ -92,7 +92,7 @@ def _record(
             f"area '{job.area.source}': smaller than a pixel of {grid.resolution:g}. Give a finer --resolution or a larger area."
         )
     terrain = {name for a in job.acquisitions if a.sensor is Sensor.TERRAIN for name in a.assets}
-    km2 = grid.pixel_km2()
+    km2 = grid.pixel_km2
     authority = grid.crs.to_authority()
     flooded = sum(tally.classes[int(k)] for k in FLOOD_CLASSES)
     return RunRecord(
