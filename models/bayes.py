@@ -77,4 +77,4 @@ def _decider(
 
 def flooded_class(posterior: Posterior) -> NDArray[np.uint8]:
     """The likeliest flooded class of each pixel, as its index in `EvidenceClass`."""
-    return posterior.classes[..., :_N_FLOODED].argmax(axis=-1).astype(np.uint8)
+    return np.asarray(posterior.classes[..., :_N_FLOODED].argmax(axis=-1), np.uint8)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyogrio
 import pyproj
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from floodfuse.catalogs.errors import BadRequest
@@ -41,13 +43,15 @@ class Area:
         """The area in another CRS, its edges followed closely (a straight line in degrees bends)."""
         dense = shapely.segmentize(self.geometry, max_segment_length=0.01)
         to = pyproj.Transformer.from_crs(WGS84, crs, always_xy=True)
-        return shapely.transform(dense, lambda xy: _columns(to.transform(xy[:, 0], xy[:, 1])))
+        return _moved(dense, to)
 
 
-def _columns(xy: tuple[object, object]) -> object:
-    import numpy as np
+def _moved(geometry: BaseGeometry, to: pyproj.Transformer) -> BaseGeometry:
+    def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        x, y = to.transform(xy[:, 0], xy[:, 1])
+        return np.column_stack([x, y])
 
-    return np.column_stack([np.asarray(xy[0]), np.asarray(xy[1])])
+    return shapely.transform(geometry, move)
 
 
 def parse_area(text: str) -> Area:
@@ -142,7 +146,7 @@ def _read_features(path: Path) -> tuple[str | None, list[BaseGeometry], dict[str
 
 def _to_degrees(geometry: BaseGeometry, crs: pyproj.CRS, path: Path) -> BaseGeometry:
     to = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
-    degrees = shapely.transform(geometry, lambda xy: _columns(to.transform(xy[:, 0], xy[:, 1])))
+    degrees = _moved(geometry, to)
     west, south, east, north = degrees.bounds
     if not all(abs(value) <= limit for value, limit in ((west, 180), (east, 180), (south, 90), (north, 90))):
         raise BadRequest(

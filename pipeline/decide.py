@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -39,7 +41,7 @@ def permanent_water(terrain: xr.Dataset) -> Bool | None:
 def prior_of(terrain: xr.Dataset, shape: tuple[int, int]) -> NDArray[np.float32]:
     """ln prior of every class from the terrain at hand."""
 
-    def layer(name: str) -> NDArray[np.generic] | None:
+    def layer(name: str) -> NDArray[Any] | None:
         return terrain[name].values if name in terrain else None
 
     return log_prior(shape, layer("landcover"), layer("hand"), layer("slope"), permanent_water(terrain))
@@ -85,7 +87,7 @@ def _told_apart(
 ) -> NDArray[np.float32]:
     """Evidence of all sensors together for the first class over the second, nats."""
     differences = [np.nan_to_num(e.nats[..., pair[0]] - e.nats[..., pair[1]]) for e in evidence.values()]
-    return np.sum(differences, axis=0, dtype=np.float32)
+    return np.asarray(np.sum(differences, axis=0, dtype=np.float32))
 
 
 def map_classes(posterior: Posterior, bits: NDArray[np.uint8], permanent: Bool | None) -> NDArray[np.uint8]:

@@ -65,8 +65,10 @@ class Tally:
         return self
 
 
-def _crop(values: NDArray[np.generic], halo: int) -> NDArray[np.generic]:
-    return values[halo : values.shape[0] - halo, halo : values.shape[1] - halo]
+def _cropped(e: Evidence) -> Evidence:
+    core = (slice(HALO_PX, -HALO_PX), slice(HALO_PX, -HALO_PX))
+    seen = {name: where[core] for name, where in e.seen.items()}
+    return Evidence(e.nats[core], e.age_hours[core], e.hidden[core], seen)
 
 
 def weigh_block(job: Job, block: Grid) -> tuple[dict[Decider, Evidence], xr.Dataset]:
@@ -74,12 +76,7 @@ def weigh_block(job: Job, block: Grid) -> tuple[dict[Decider, Evidence], xr.Data
     padded = block.padded(HALO_PX)
     scene = read_scene(job.acquisitions, padded)
     found = weigh(job.acquisitions, scene, padded, job.time)
-    evidence = {
-        who: Evidence(
-            *(_crop(part, HALO_PX) for part in e[:3]), {k: _crop(v, HALO_PX) for k, v in e.seen.items()}
-        )  # type: ignore[arg-type]
-        for who, e in found.items()
-    }
+    evidence = {who: _cropped(e) for who, e in found.items()}
     terrain = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
     core = slice(HALO_PX, -HALO_PX)
     return evidence, terrain.isel({d: core for d in terrain.dims})
@@ -149,7 +146,9 @@ def run_blocks(
     done = 0
     batch = 16 * workers
     work = dask.delayed(partial(_work, job, folder), pure=False)
-    with ThreadPoolExecutor(workers) as pool:  # leaving waits for blocks under way: nothing writes after a failure
+    with ThreadPoolExecutor(
+        workers
+    ) as pool:  # leaving waits for blocks under way: nothing writes after a failure
         for first in range(0, len(pieces), batch):
             part = pieces[first : first + batch]
             tasks = [work(window, rows, columns) for rows, columns, window in part]

@@ -68,11 +68,11 @@ class Grid:
 
     def x(self) -> NDArray[np.float64]:
         """x of pixel centres."""
-        return (np.arange(self.column, self.column + self.columns) + 0.5) * self.resolution
+        return (np.arange(self.column, self.column + self.columns, dtype=np.float64) + 0.5) * self.resolution
 
     def y(self) -> NDArray[np.float64]:
         """y of pixel centres, from the top."""
-        return -(np.arange(self.row, self.row + self.rows) + 0.5) * self.resolution
+        return -(np.arange(self.row, self.row + self.rows, dtype=np.float64) + 0.5) * self.resolution
 
     def padded(self, pixels: int) -> Grid:
         """The window widened on all sides."""

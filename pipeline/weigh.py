@@ -98,7 +98,8 @@ def weigh(
     `scene` must have been read on `grid`; within `HALO_PX` of its edge values are not final, and are cropped by the
     caller. Acquisitions come nearest in time first.
     """
-    hand = scene["terrain"]["hand"].values if "terrain" in scene and "hand" in scene["terrain"] else None
+    ground = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
+    hand = ground["hand"].values if "hand" in ground else None
     half_life = decay.half_life_days(hand)
     result: dict[Decider, Evidence] = {}
     for acquisition in acquisitions:

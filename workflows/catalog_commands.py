@@ -11,7 +11,7 @@ from rich.table import Table
 from floodfuse.catalogs import archives, card4l, local, static
 from floodfuse.catalogs.acquisition import RADARS, Acquisition, MaskConvention, Radiometry, Scale, Sensor
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.catalogs.simulated.archive import write_archive
+from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.harmonize.radiometry import PALSAR2_CF_DB
 from floodfuse.pipeline.ingest.reading import geometry_of, opened, sample
 from floodfuse.pipeline.scene import prepare
@@ -47,21 +47,35 @@ Examples:
 def add(
     folder: Folder,
     sensor: Annotated[Sensor, typer.Option(help="What made the files.")],
-    asset: Annotated[list[str], typer.Option(help="NAME=FILE[:BAND]; repeat for each band.", metavar="NAME=FILE[:BAND]")],
+    asset: Annotated[
+        list[str], typer.Option(help="NAME=FILE[:BAND]; repeat for each band.", metavar="NAME=FILE[:BAND]")
+    ],
     time: Annotated[str | None, typer.Option(help="Time of acquisition, ISO, UTC.")] = None,
     radiometry: Annotated[str | None, typer.Option(help="gamma0, sigma0, beta0, dn or reflectance.")] = None,
     scale: Annotated[str | None, typer.Option(help="power, amplitude, db or dn.")] = None,
-    incidence: Annotated[str | None, typer.Option(help="Angle in degrees, or a raster of it.", metavar="DEG|FILE")] = None,
+    incidence: Annotated[
+        str | None, typer.Option(help="Angle in degrees, or a raster of it.", metavar="DEG|FILE")
+    ] = None,
     incidence_scale: Annotated[float | None, typer.Option(help="Degrees per unit of that raster.")] = None,
     mask_convention: Annotated[MaskConvention | None, typer.Option(help="How the mask is coded.")] = None,
     metadata: Annotated[Path | None, typer.Option(help="CARD4L summary XML of a PALSAR-2 product.")] = None,
-    calibration: Annotated[float | None, typer.Option(help="CF in 10 log10(DN^2) + CF. [PALSAR-2: -83]")] = None,
+    calibration: Annotated[
+        float | None, typer.Option(help="CF in 10 log10(DN^2) + CF. [PALSAR-2: -83]")
+    ] = None,
     looks: Annotated[float | None, typer.Option(help="Equivalent number of looks.")] = None,
-    nesz: Annotated[list[str] | None, typer.Option(help="Noise floor, e.g. vv=-24 (sigma0 dB); repeat.")] = None,
-    noise_included: Annotated[bool, typer.Option("--noise-included", help="Noise was not subtracted.")] = False,
-    offset: Annotated[float | None, typer.Option(help="Added to Sentinel-2 DN, -1000 or 0. [settled by the data]")] = None,
+    nesz: Annotated[
+        list[str] | None, typer.Option(help="Noise floor, e.g. vv=-24 (sigma0 dB); repeat.")
+    ] = None,
+    noise_included: Annotated[
+        bool, typer.Option("--noise-included", help="Noise was not subtracted.")
+    ] = False,
+    offset: Annotated[
+        float | None, typer.Option(help="Added to Sentinel-2 DN, -1000 or 0. [settled by the data]")
+    ] = None,
     baseline: Annotated[str | None, typer.Option(help="Sentinel-2 processing baseline, e.g. 05.09.")] = None,
-    identity: Annotated[str | None, typer.Option("--id", help="Name in the catalogue. [from time and file]")] = None,
+    identity: Annotated[
+        str | None, typer.Option("--id", help="Name in the catalogue. [from time and file]")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Put local files into a static catalogue."""
@@ -113,18 +127,32 @@ def _from_metadata(file: Path | None) -> dict[str, Any]:
     return _given(fields)
 
 
-def _quantity(sensor: Sensor, radiometry: str | None, scale: str | None, calibration: float | None) -> dict[str, Any]:
+def _quantity(
+    sensor: Sensor, radiometry: str | None, scale: str | None, calibration: float | None
+) -> dict[str, Any]:
     """Radiometry and scale as declared; ambiguity is refused, never guessed."""
     if sensor is Sensor.TERRAIN:
         return {}
     if radiometry == "dn":  # the archive's word for "calibrate it for me"
         radiometry, scale = {Sensor.ALOS2: "gamma0", Sensor.SENTINEL2: "reflectance"}.get(sensor, "dn"), "dn"
-    allowed = [Radiometry.REFLECTANCE] if sensor is Sensor.SENTINEL2 else [r for r in Radiometry if r != "reflectance"]
+    allowed = (
+        [Radiometry.REFLECTANCE]
+        if sensor is Sensor.SENTINEL2
+        else [r for r in Radiometry if r != "reflectance"]
+    )
     if radiometry not in allowed:
-        hint = " Sentinel-1 GRD digital numbers need their calibration tables: use an RTC product." if radiometry == "dn" else ""
-        raise BadRequest(f"radiometry '{radiometry}': {sensor} takes {', '.join(allowed)}. It is in the product's metadata.{hint}")
+        hint = (
+            " Sentinel-1 GRD digital numbers need their calibration tables: use an RTC product."
+            if radiometry == "dn"
+            else ""
+        )
+        raise BadRequest(
+            f"radiometry '{radiometry}': {sensor} takes {', '.join(allowed)}. It is in the product's metadata.{hint}"
+        )
     if scale not in list(Scale):
-        raise BadRequest(f"scale '{scale}': one of {', '.join(Scale)} must be declared; values alone can't tell power from amplitude.")
+        raise BadRequest(
+            f"scale '{scale}': one of {', '.join(Scale)} must be declared; values alone can't tell power from amplitude."
+        )
     fields: dict[str, Any] = {"radiometry": Radiometry(radiometry), "scale": Scale(scale)}
     if scale == Scale.DN and sensor is Sensor.ALOS2 and calibration is None:
         fields["calibration_db"] = PALSAR2_CF_DB
@@ -157,7 +185,9 @@ def _noise_floors(given: list[str] | None) -> dict[str, float] | None:
 
 @app.command("list")
 def list_command(
-    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A catalogue; archives by name if none.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A catalogue; archives by name if none.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """List what a catalogue holds, or the archives known by name."""
@@ -179,12 +209,16 @@ def list_command(
     for a in found:
         when = "" if a.sensor is Sensor.TERRAIN else f"{a.time:%Y-%m-%d %H:%M}"
         values = f"{a.radiometry}, {a.scale}" if a.radiometry else ""
-        table.add_row(a.id, str(a.sensor), when, " ".join(a.assets), values + (" (synthetic)" if a.synthetic else ""))
+        table.add_row(
+            a.id, str(a.sensor), when, " ".join(a.assets), values + (" (synthetic)" if a.synthetic else "")
+        )
     console.results.print(table)
 
 
 @app.command("show")
-def show(folder: Folder, identity: Annotated[str, typer.Argument(metavar="ID", help="Of one acquisition.")]) -> None:
+def show(
+    folder: Folder, identity: Annotated[str, typer.Argument(metavar="ID", help="Of one acquisition.")]
+) -> None:
     """Show one acquisition, whole, as JSON."""
     for acquisition in static.acquisitions(folder):
         if acquisition.id == identity:
@@ -227,20 +261,36 @@ def _faults(acquisition: Acquisition) -> list[str]:
     return faults
 
 
+def simulated_archive(folder: Path, size: int, seed: int) -> Archive:
+    """Write a simulated archive; what the simulator can't do is the request's fault."""
+    try:
+        return write_archive(folder, size=size, seed=seed)
+    except ValueError as error:
+        raise BadRequest(f"simulated archive: {error}") from error
+
+
 @app.command("simulate")
 def simulate(
     folder: Folder,
-    size: Annotated[int, typer.Option(help="Pixels of 10 m a side.", min=256, max=16384)] = 1024,
+    size: Annotated[int, typer.Option(help="Pixels of 10 m a side.", min=256, max=8192)] = 1024,
     seed: Annotated[int, typer.Option(help="Same seed, same archive.")] = 0,
     json: AsJson = False,
 ) -> None:
     """Write an archive of simulated scenes, with `truth.tif` and `aoi.geojson` (its `date` is the day to map)."""
     if folder.exists() and any(folder.iterdir()):
         raise BadRequest(f"{folder}: is not empty. Name a new folder for the simulated archive.")
-    archive = write_archive(folder, size=size, seed=seed)
+    archive = simulated_archive(folder, size, seed)
     if json:
-        console.show_json({"catalog": str(folder), "area": str(archive.aoi), "truth": str(archive.truth), "date": archive.time})
+        console.show_json(
+            {
+                "catalog": str(folder),
+                "area": str(archive.aoi),
+                "truth": str(archive.truth),
+                "date": archive.time,
+            }
+        )
     else:
-        console.results.print(f"Synthetic archive in {folder}: map {archive.aoi} on {archive.time.isoformat()}.", highlight=False)
-
-
+        console.results.print(
+            f"Synthetic archive in {folder}: map {archive.aoi} on {archive.time.isoformat()}.",
+            highlight=False,
+        )

@@ -18,7 +18,14 @@ from typing import Any
 import typer
 from pydantic import BaseModel
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from typer.core import TyperCommand
 
 from floodfuse.catalogs.errors import BadRequest
@@ -47,7 +54,13 @@ def show_json(value: Any) -> None:
     if isinstance(value, BaseModel):
         print(value.model_dump_json(indent=2))
         return
-    print(json.dumps(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value, indent=2, default=str))
+    print(
+        json.dumps(
+            asdict(value) if is_dataclass(value) and not isinstance(value, type) else value,
+            indent=2,
+            default=str,
+        )
+    )
 
 
 @contextmanager
@@ -56,7 +69,13 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     if quiet or not messages.is_terminal:
         yield lambda step, done, total: None
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=messages, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 

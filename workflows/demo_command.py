@@ -12,12 +12,13 @@ from rich.table import Table
 
 from floodfuse.catalogs.acquisition import OBSERVING, Sensor
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.catalogs.simulated.archive import Archive, write_archive
+from floodfuse.catalogs.simulated.archive import Archive
 from floodfuse.pipeline.map_area import map_area
 from floodfuse.pipeline.product import PROJECT_FILE, REPORT_FILE
 from floodfuse.pipeline.score import Scores, score
 from floodfuse.pipeline.settings import MapSettings
 from floodfuse.workflows import console
+from floodfuse.workflows.catalog_commands import simulated_archive
 from floodfuse.workflows.options import AsJson, Quiet
 
 ARCHIVE_FOLDER, PRODUCT_FOLDER, WITHOUT_L_FOLDER = "archive", "flood", "flood-without-alos2"
@@ -33,7 +34,9 @@ _ROWS = {
 
 
 def demo_command(
-    out: Annotated[Path, typer.Option(help="Folder to make for the archive and the maps.", metavar="DIR")] = Path("demo"),
+    out: Annotated[
+        Path, typer.Option(help="Folder to make for the archive and the maps.", metavar="DIR")
+    ] = Path("demo"),
     size: Annotated[int, typer.Option(help="Pixels of 10 m a side.", min=256, max=8192)] = 1024,
     seed: Annotated[int, typer.Option(help="Same seed, same scenes.")] = 0,
     json: AsJson = False,
@@ -44,24 +47,38 @@ def demo_command(
         raise BadRequest(f"out '{out}': is not empty. Name another folder with --out, or remove it.")
     with console.progress(quiet) as tell:
         tell("simulating scenes", 0, 1)
-        archive = write_archive(out / ARCHIVE_FOLDER, size=size, seed=seed)
+        archive = simulated_archive(out / ARCHIVE_FOLDER, size, seed)
         scores = {}
-        for folder, sensors in ((PRODUCT_FOLDER, OBSERVING), (WITHOUT_L_FOLDER, (Sensor.SENTINEL1, Sensor.SENTINEL2))):
+        for folder, sensors in (
+            (PRODUCT_FOLDER, OBSERVING),
+            (WITHOUT_L_FOLDER, (Sensor.SENTINEL1, Sensor.SENTINEL2)),
+        ):
             map_area(_settings(archive, out / folder, sensors), tell)
             scores[folder] = score(out / folder, archive.truth)
-    report = {"synthetic": True, "seed": seed, "size": size, **{name: asdict(s) for name, s in scores.items()}}
+    report = {
+        "synthetic": True,
+        "seed": seed,
+        "size": size,
+        **{name: asdict(s) for name, s in scores.items()},
+    }
     (out / SCORES_FILE).write_text(json_module.dumps(report, indent=2) + "\n")
     if json:
         console.show_json(report)
     elif not quiet:
         console.results.print(_table(scores))
         product = out / PRODUCT_FOLDER
-        console.results.print(f"Open in QGIS: {product / PROJECT_FILE}   Read: {product / REPORT_FILE}", soft_wrap=True)
+        console.results.print(
+            f"Open in QGIS: {product / PROJECT_FILE}   Read: {product / REPORT_FILE}", soft_wrap=True
+        )
 
 
 def _settings(archive: Archive, out: Path, sensors: tuple[Sensor, ...]) -> MapSettings:
     return MapSettings(
-        area=str(archive.aoi), date=archive.time.isoformat(), catalog=str(archive.folder), out=str(out), sensors=sensors
+        area=str(archive.aoi),
+        date=archive.time.isoformat(),
+        catalog=str(archive.folder),
+        out=str(out),
+        sensors=sensors,
     )
 
 

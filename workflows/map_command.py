@@ -31,23 +31,35 @@ Examples:
 
 
 def map_command(
-    area: Annotated[str | None, typer.Argument(metavar="AREA", help="w,s,e,n in degrees, or a vector file.")] = None,
+    area: Annotated[
+        str | None, typer.Argument(metavar="AREA", help="w,s,e,n in degrees, or a vector file.")
+    ] = None,
     date: Annotated[str | None, typer.Option(help="Day (noon UTC) or ISO time to map.", metavar="D")] = None,
     catalog: Annotated[
         str | None, typer.Option(help="Archive name, folder of a catalogue, or URL.", metavar="NAME|PATH|URL")
     ] = None,
     out: Annotated[str | None, typer.Option(help="Folder to make for the product.", metavar="DIR")] = None,
-    window: Annotated[float | None, typer.Option(help="Days around the date to look for data. [default: 3]")] = None,
-    fusion: Annotated[str | None, typer.Option(help="How evidence is fused. [default: bayes, physics alone]")] = None,
+    window: Annotated[
+        float | None, typer.Option(help="Days around the date to look for data. [default: 3]")
+    ] = None,
+    fusion: Annotated[
+        str | None, typer.Option(help="How evidence is fused. [default: bayes, physics alone]")
+    ] = None,
     sensors: Annotated[
         str | None, typer.Option(help="Sensors that may be used, comma-separated. [default: all three]")
     ] = None,
-    resolution: Annotated[float | None, typer.Option(help="Pixel size in units of the CRS. [default: 10]")] = None,
+    resolution: Annotated[
+        float | None, typer.Option(help="Pixel size in units of the CRS. [default: 10]")
+    ] = None,
     crs: Annotated[str | None, typer.Option(help="EPSG:n. [default: UTM zone of the area]")] = None,
     block: Annotated[int | None, typer.Option(help="Pixels a side of a block. [default: 512]")] = None,
     workers: Annotated[int | None, typer.Option(help="Blocks worked on at a time. [default: 2]")] = None,
-    settings: Annotated[Path | None, typer.Option(help="YAML file with any of these options.", metavar="FILE")] = None,
-    overwrite: Annotated[bool | None, typer.Option("--overwrite", help="Replace an earlier product in DIR.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="YAML file with any of these options.", metavar="FILE")
+    ] = None,
+    overwrite: Annotated[
+        bool | None, typer.Option("--overwrite", help="Replace an earlier product in DIR.")
+    ] = None,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -93,7 +105,9 @@ def show(record: RunRecord, settings: MapSettings, json: bool, quiet: bool) -> N
     if quiet:
         return
     console.results.print(areas_table(record))
-    console.results.print(f"Open in QGIS: {Path(settings.out) / PROJECT_FILE}", highlight=False, soft_wrap=True)
+    console.results.print(
+        f"Open in QGIS: {Path(settings.out) / PROJECT_FILE}", highlight=False, soft_wrap=True
+    )
 
 
 def areas_table(record: RunRecord) -> Table:

@@ -42,7 +42,9 @@ def checksums(product: Path) -> dict[str, str]:
     try:
         item = json_module.loads((product / ITEM_FILE).read_text())
     except (OSError, ValueError) as error:
-        raise BadRequest(f"{product / ITEM_FILE}: can't be read ({error}). The product is not whole; map it again.") from error
+        raise BadRequest(
+            f"{product / ITEM_FILE}: can't be read ({error}). The product is not whole; map it again."
+        ) from error
     states = {}
     for asset in item["assets"].values():
         expected = asset.get("file:checksum")
@@ -97,7 +99,9 @@ def _files(checks: dict[str, str]) -> Table:
 def diff_command(
     first: Annotated[Path, typer.Argument(metavar="A", help="A product.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another product of the same ground.")],
-    tolerance: Annotated[float, typer.Option(help="Share of pixels that may differ.", min=0.0, max=1.0)] = 0.0,
+    tolerance: Annotated[
+        float, typer.Option(help="Share of pixels that may differ.", min=0.0, max=1.0)
+    ] = 0.0,
     json: AsJson = False,
 ) -> None:
     """Compare two products: changed area by pair of classes, and agreement. Exit code 1 beyond the tolerance."""
@@ -105,13 +109,17 @@ def diff_command(
     if json:
         console.show_json(found)
     else:
-        table = Table(title=f"Agreement {found.agreement:.4%} of {found.common_pixels} pixels", title_justify="left")
+        table = Table(
+            title=f"Agreement {found.agreement:.4%} of {found.common_pixels} pixels", title_justify="left"
+        )
         for name in ("in A", "in B", "km2", "pixels"):
             table.add_column(name, justify="right" if name in ("km2", "pixels") else "left")
         for change in found.changes:
             table.add_row(change.before, change.after, f"{change.area_km2:.3f}", str(change.pixels))
         console.results.print(table)
-        console.results.print(f"Largest difference in probability: {found.largest_probability_difference:.3g}")
+        console.results.print(
+            f"Largest difference in probability: {found.largest_probability_difference:.3g}"
+        )
     if 1.0 - found.agreement > tolerance:
         raise typer.Exit(console.FAILED)
 
@@ -134,14 +142,20 @@ def _position(text: str) -> tuple[float, float]:
     try:
         lon, lat = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise BadRequest(f"at '{text.strip()}': give longitude,latitude in degrees, e.g. --at -0.85,37.95.") from error
+        raise BadRequest(
+            f"at '{text.strip()}': give longitude,latitude in degrees, e.g. --at -0.85,37.95."
+        ) from error
     return lon, lat
 
 
 def _show_explanation(found: Explanation) -> None:
     say = console.results.print
-    probability = "no probability" if found.probability is None else f"probability of water {found.probability:.1%}"
-    say(f"[bold]{found.map_class}[/] at {found.lon:g}, {found.lat:g}: {probability}; decided by {found.decider}.")
+    probability = (
+        "no probability" if found.probability is None else f"probability of water {found.probability:.1%}"
+    )
+    say(
+        f"[bold]{found.map_class}[/] at {found.lon:g}, {found.lat:g}: {probability}; decided by {found.decider}."
+    )
     for reason in found.reasons:
         say(f"  - {reason}")
     if not found.matches_product:
@@ -151,9 +165,15 @@ def _show_explanation(found: Explanation) -> None:
             say(f"{view.sensor}: saw nothing here.", highlight=False)
             continue
         observed = ", ".join(f"{name} {_number(name, value)}" for name, value in view.observed.items())
-        say(f"{view.sensor}: {observed}; {view.age_hours:.1f} h from the product's time ({view.acquisition}).", highlight=False)
+        say(
+            f"{view.sensor}: {observed}; {view.age_hours:.1f} h from the product's time ({view.acquisition}).",
+            highlight=False,
+        )
     if found.terrain:
-        say("terrain: " + ", ".join(f"{name} {value:.3g}" for name, value in found.terrain.items()), highlight=False)
+        say(
+            "terrain: " + ", ".join(f"{name} {value:.3g}" for name, value in found.terrain.items()),
+            highlight=False,
+        )
     say(_evidence_table(found))
 
 
@@ -164,7 +184,9 @@ def _number(name: str, value: float) -> str:
 
 
 def _evidence_table(found: Explanation) -> Table:
-    table = Table(title="Evidence in nats (0 is the best class of a sensor), prior and posterior", title_justify="left")
+    table = Table(
+        title="Evidence in nats (0 is the best class of a sensor), prior and posterior", title_justify="left"
+    )
     table.add_column("class")
     spoke = [view for view in found.sensors if view.acquisition]
     for view in spoke:

@@ -38,7 +38,8 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def floodfuse(
     show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", callback=_show_version, is_eager=True)
+        bool,
+        typer.Option("--version", help="Print the version and leave.", callback=_show_version, is_eager=True),
     ] = False,
 ) -> None:
     """Flood maps from C-band radar, L-band radar and optical imagery, fused as physical evidence."""

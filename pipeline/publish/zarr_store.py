@@ -44,9 +44,8 @@ def create(folder: Path, grid: Grid, block: int, attributes: dict[str, str]) -> 
         for name in LAYERS
     }
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ZarrUserWarning
-        )  # consolidated metadata is not in the v3 specification yet
+        # consolidated metadata is not in the v3 specification yet
+        warnings.simplefilter("ignore", ZarrUserWarning)
         dataset.to_zarr(
             folder / ZARR_FILE, mode="w", compute=False, encoding=encoding, zarr_format=3, consolidated=True
         )
@@ -63,7 +62,8 @@ def write_block(folder: Path, rows: slice, columns: slice, layers: dict[str, NDA
 
 def open_product(folder: Path) -> xr.Dataset:
     """Open a product's layers, lazily."""
-    return xr.open_zarr(folder / ZARR_FILE, consolidated=True, mask_and_scale=False)
+    dataset: xr.Dataset = xr.open_zarr(folder / ZARR_FILE, consolidated=True, mask_and_scale=False)
+    return dataset
 
 
 def _fill(name: str) -> float | int:
