@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
+import shapely
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
@@ -74,18 +76,37 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _an_area(footprint: dict[str, Any]) -> dict[str, Any]:
+    try:
+        geometry = shapely.geometry.shape(footprint)
+    except Exception as error:  # whatever a broken GeoJSON raises in shapely
+        raise ValueError("no GeoJSON geometry") from error
+    if geometry.is_empty or not all(math.isfinite(bound) for bound in geometry.bounds):
+        raise ValueError("an empty geometry, or one with coordinates that are not finite")
+    return footprint
+
+
+def _with_known_polarizations(by_polarization: dict[str, float]) -> dict[str, float]:
+    unknown = sorted(set(by_polarization) - set(POLARIZATIONS))
+    if unknown:
+        raise ValueError(f"'{unknown[0]}' is no polarization; known are {', '.join(POLARIZATIONS)}")
+    return by_polarization
+
+
 UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
+Footprint = Annotated[dict[str, Any], AfterValidator(_an_area)]
+ByPolarization = Annotated[dict[str, float], AfterValidator(_with_known_polarizations)]
 
 
 class Acquisition(BaseModel):
     """One product of one sensor at one time: where its bands are and how its values are to be read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: str
     sensor: Sensor
     time: UtcTime
-    footprint: dict[str, Any] = Field(description="GeoJSON geometry, longitude and latitude in degrees")
+    footprint: Footprint = Field(description="GeoJSON geometry, longitude and latitude in degrees")
     assets: dict[str, Asset]
     radiometry: Radiometry | None = Field(default=None, description="None for terrain")
     scale: Scale = Scale.POWER
@@ -97,7 +118,7 @@ class Acquisition(BaseModel):
     mask_convention: MaskConvention = MaskConvention.VALID
     frequency_ghz: float | None = None
     looks: float | None = Field(default=None, gt=0, description="equivalent number of looks")
-    nesz_db: dict[str, float] = Field(
+    nesz_db: ByPolarization = Field(
         default_factory=dict, description="noise floor by polarization, sigma0 dB"
     )
     noise_removed: bool = Field(default=True, description="whether thermal noise was subtracted already")

@@ -1,11 +1,12 @@
-"""What JAXA states beside a PALSAR-2 product: the CARD4L metadata of ScanSAR Level 2.2 and of the 25 m mosaic.
+"""What JAXA states beside a PALSAR-2 product: CARD4L metadata of ScanSAR Level 2.2 and of the 25 m mosaic.
 
 The two spell the same things differently; both spellings are read. Sources: CARD4L-NRB product family
 specification 5.0 and 5.5 (CEOS), and the files JAXA delivers.
 
-The calibration constant is the one the file states, -83 dB in every Level 2.2 and mosaic product. A trap lies
-elsewhere: Level 1.5 and 2.1 products of ScanSAR beam W2 that were *ordered* before 2016-09-28 07:00 UT need -79 dB
-(JAXA calibration page). It is declared for those by hand (`--calibration -79`), and never holds for Level 2.2.
+The calibration constant is the one the file states, -83 dB in every Level 2.2 and mosaic product. A trap
+lies elsewhere: Level 1.5 and 2.1 products of ScanSAR beam W2 that were *ordered* before 2016-09-28 07:00 UT
+need -79 dB (JAXA calibration page). It is declared for those by hand (`--calibration -79`), and never holds
+for Level 2.2.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Card4lSummary:
     polarizations
         As in `POLARIZATIONS`, lower case.
     nesz_db
-        Noise-equivalent sigma nought by polarization, dB; empty where not stated. Level 2.2 states the lowest over
-        the swath.
+        Noise-equivalent sigma nought by polarization, dB; empty where not stated. Level 2.2 states the lowest
+        over the swath.
     noise_removed
         Whether noise was subtracted; None where not stated.
     orbit_state
@@ -152,11 +153,20 @@ def _polarizations(root: ET.Element) -> tuple[str, ...]:
 
 
 def _nesz(root: ET.Element) -> dict[str, float]:
-    """Noise floors: `PerformanceIndicators[@pol]/NoiseEquivalentIntensity/Estimates` or `NoiseEquivalentSigma0[@pol]`."""
-    level22 = [(e.get("pol"), e.findtext("NoiseEquivalentIntensity/Estimates")) for e in root.iter("PerformanceIndicators")]
+    """Noise floors by polarization.
+
+    Level 2.2 has `PerformanceIndicators[@pol]/NoiseEquivalentIntensity/Estimates`, the mosaic
+    `PerformanceIndicators/NoiseEquivalentSigma0[@pol]`.
+    """
+    level22 = [
+        (e.get("pol"), e.findtext("NoiseEquivalentIntensity/Estimates"))
+        for e in root.iter("PerformanceIndicators")
+    ]
     mosaic = [(e.get("pol"), e.text) for e in root.iter("NoiseEquivalentSigma0")]
     return {
-        pol.strip().lower(): float(value) for pol, value in level22 + mosaic if pol and value and value.strip() != "N/A"
+        pol.strip().lower(): float(value)
+        for pol, value in level22 + mosaic
+        if pol and value and value.strip() != "N/A"
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from floodfuse.catalogs.errors import BadRequest
 
 NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # STAC wants one even of terrain
 _EDGE_POINTS = 21
+_IDENTITY = re.compile(r"[\w.+-]+")  # it becomes a file name and a node of the scene
 
 
 def parse_asset(text: str, sensor: Sensor) -> tuple[str, Asset]:
@@ -62,18 +64,22 @@ def acquisition_of(sensor: Sensor, assets: dict[str, Asset], time: datetime | No
     first = next(iter(assets.values()))
     fields = {key: value for key, value in declared.items() if value is not None}
     identity = fields.pop("id", None) or _default_id(sensor, when, first)
+    if not _IDENTITY.fullmatch(identity):
+        raise BadRequest(f"id '{identity}': only letters, digits and . _ + - may be in it. Give another with --id.")
     try:
         return Acquisition(
             id=identity, sensor=sensor, time=when, footprint=footprint(first.href), assets=assets, **fields
         )
     except ValidationError as error:
         problem = error.errors()[0]
-        raise BadRequest(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}.") from error
+        field, reason = ".".join(map(str, problem["loc"])), problem["msg"]
+        raise BadRequest(f"{field} '{problem['input']}': {reason[0].lower()}{reason[1:]}. Correct it and add again.") from error
 
 
 def _default_id(sensor: Sensor, time: datetime, asset: Asset) -> str:
     stem = Path(asset.href).stem
-    return f"{sensor}-{stem}" if sensor is Sensor.TERRAIN else f"{sensor}-{time:%Y%m%dT%H%M%S}-{stem}"
+    name = f"{sensor}-{stem}" if sensor is Sensor.TERRAIN else f"{sensor}-{time:%Y%m%dT%H%M%S}-{stem}"
+    return "_".join(_IDENTITY.findall(name))
 
 
 def footprint(href: str) -> dict[str, Any]:

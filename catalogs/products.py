@@ -3,9 +3,9 @@
 Nothing here is guessed from pixels. Asset names, scales and codes are those of the items and collections the
 archives publish; what an archive does not state, and what was assumed for it, stands in the product's `note`.
 
-Left out: OPERA RTC-S1. Its items carry neither the incidence angle (a separate product of static layers) nor assets
-that can be read without an Earthdata login, and its noise is clipped before multilooking (harmonization.md 1.3).
-Sentinel-1 GRD is left out because its digital numbers need calibration tables and geocoding.
+Left out: OPERA RTC-S1, whose items carry neither the incidence angle (a product of static layers of its own)
+nor assets that can be read without an Earthdata login, and whose noise is clipped before multilooking
+(harmonization.md 1.3); Sentinel-1 GRD, whose digital numbers need calibration tables and geocoding.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ SENTINEL1_RTC_PLANETARY_COMPUTER = Product(
     noise_removed=False,
     looks=4.4,
     licence="CC-BY-4.0",
-    note="Made from GRD by Catalyst. It comes without an incidence raster: 38 degrees, the middle of the IW swath "
-    "(29 to 46), is assumed everywhere, which costs most at the swath's edges over water. Its description names no "
-    "noise subtraction, so the noise floor counts as still in the values.",
+    note="Made from GRD by Catalyst. It comes without an incidence raster: 38 degrees, the middle of the IW "
+    "swath (29 to 46), is assumed everywhere, which costs most at the swath's edges over water. Its "
+    "description names no noise subtraction, so the noise floor counts as still in the values.",
 )
 SENTINEL1_RTC_INDIGO = Product(
     collections=("sentinel1-rtc-aws",),
@@ -86,19 +86,26 @@ SENTINEL1_RTC_INDIGO = Product(
     incidence_scale=0.01,
     looks=4.3,
     licence="Indigo Atlas Sentinel License, https://www.indigoag.com/forms/atlas-sentinel-license",
-    note="Contiguous United States. Noise was subtracted, and a 7 x 7 Lee-Sigma speckle filter applied: it has more looks "
-    "than the 4.3 of the GRD it states, and thin water is smeared. The angle is the local one, on SRTM.",
+    note="Contiguous United States. Noise was subtracted, and a 7 x 7 Lee-Sigma speckle filter applied: it "
+    "has more looks than the 4.3 of the GRD it states, and thin water is smeared. The angle is the "
+    "local one, on SRTM.",
 )
 SENTINEL2_L2A = Product(
     collections=("sentinel-2-l2a", "sentinel-s2-l2a-cogs", "sentinel2-l2a-example"),
     sensor=Sensor.SENTINEL2,
-    assets={"green": ("green", "B03"), "nir": ("nir", "B08"), "swir": ("swir16", "B11"), "scl": ("scl", "SCL")},
+    assets={
+        "green": ("green", "B03"),
+        "nir": ("nir", "B08"),
+        "swir": ("swir16", "B11"),
+        "scl": ("scl", "SCL"),
+    },
     radiometry=Radiometry.REFLECTANCE,
     scale=Scale.DN,
     licence="Copernicus Sentinel Data Terms",
-    note="Earth Search (keys green, nir, …) and Planetary Computer (B03, B08, …). Whether the -1000 of baseline 04.00 was "
-    "applied is left open: `earthsearch:boa_offset_applied` and `raster:bands` are wrong for some items (Earth Search "
-    "issues 66 and 71), so the darkest values decide when the file is read.",
+    note="Earth Search (keys green, nir, …) and Planetary Computer (B03, B08, …). Whether the -1000 of "
+    "baseline 04.00 was applied is left open: `earthsearch:boa_offset_applied` and `raster:bands` are "
+    "wrong for some items (Earth Search issues 66 and 71), so the darkest values decide when the file "
+    "is read.",
 )
 PALSAR2_SCANSAR = Product(
     collections=("palsar2-scansar",),
@@ -112,13 +119,20 @@ PALSAR2_SCANSAR = Product(
     noise_removed=False,
     metadata="summary",
     licence="JAXA ALOS-2 PALSAR-2 ScanSAR terms of use",
-    note="Level 2.2 (CARD4L NRB). The -79 dB of beam W2 products ordered before 2016-09-28 07:00 UT holds for Level 1.5 "
-    "and 2.1 only. Noise floors come from the summary XML where it lies beside the item.",
+    note="Level 2.2 (CARD4L NRB). The -79 dB of beam W2 products ordered before 2016-09-28 07:00 UT holds "
+    "for Level 1.5 and 2.1 only. Noise floors come from the summary XML where it lies beside the item.",
 )
 PALSAR2_MOSAIC = Product(
     collections=("alos-palsar-mosaic", "alos_palsar_mosaic"),
     sensor=Sensor.ALOS2,
-    assets={"hh": ("HH",), "hv": ("HV",), "vv": ("VV",), "vh": ("VH",), "incidence": ("linci",), "mask": ("mask",)},
+    assets={
+        "hh": ("HH",),
+        "hv": ("HV",),
+        "vv": ("VV",),
+        "vh": ("VH",),
+        "incidence": ("linci",),
+        "mask": ("mask",),
+    },
     radiometry=Radiometry.GAMMA0,
     scale=Scale.DN,
     calibration_db=PALSAR2_CF_DB,
@@ -126,8 +140,8 @@ PALSAR2_MOSAIC = Product(
     noise_removed=False,
     metadata="metadata",
     licence="JAXA Terms of Use of Research Data",
-    note="A yearly composite: its items say the year, not the day. One is read only where its metadata XML is at hand and "
-    "names a single pass.",
+    note="A yearly composite: its items say the year, not the day. One is read only where its metadata XML "
+    "is at hand and names a single pass.",
 )
 WORLDCOVER = Product(
     collections=("esa-worldcover",),
@@ -166,8 +180,8 @@ BY_COLLECTION = {collection: product for product in PRODUCTS for collection in p
 def to_acquisition(item: pystac.Item) -> Acquisition | None:
     """The acquisition an archive's item stands for.
 
-    None where there is none: a collection that is not known here, no asset floodfuse can use, or an observation
-    whose time can't be told to within a pass. Items that floodfuse wrote are read as written.
+    None where there is none: a collection that is not known here, no asset floodfuse can use, or an
+    observation whose time can't be told to within a pass. Items that floodfuse wrote are read as written.
 
     Raises
     ------
@@ -212,7 +226,7 @@ def _assets(item: pystac.Item, product: Product) -> dict[str, Asset]:
 
 def _summary(item: pystac.Item, product: Product) -> card4l.Card4lSummary | None:
     """The product's metadata, where its file lies on this machine."""
-    if product.metadata not in item.assets:
+    if product.metadata is None or product.metadata not in item.assets:
         return None
     asset = item.assets[product.metadata]
     href = asset.get_absolute_href() or asset.href

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -32,6 +33,18 @@ _COUNTERPARTS: dict[EvidenceClass, tuple[EvidenceClass, ...]] = {
     _BS: (_W,),
     _U: (_FU,),
 }
+_LAST_FLOODED = int(_FU)
+
+
+def _counterpart_shares() -> NDArray[np.float64]:
+    shares = np.zeros((len(EvidenceClass), len(EvidenceClass)))
+    for k, others in _COUNTERPARTS.items():
+        for other in others:
+            shares[k, other] = 1.0 / len(others)
+    return shares
+
+
+_COUNTERPART_SHARES = _counterpart_shares()
 
 
 class Persistence(NamedTuple):
@@ -74,15 +87,37 @@ def decay_llr(llr: ArrayLike, p: Persistence) -> Float:
 
 
 def decay_evidence(evidence: NDArray[np.float32], p: Persistence) -> NDArray[np.float32]:
-    """Evidence per class, (…, class) in nats, moved to the product's time.
+    """Evidence per class, (y, x, class) in nats, moved to the product's time.
 
     A class keeps its likelihood with the persistence of its state, and takes that of its counterparts (water for
     drowned ground, dry forest for flooded forest) with the rest: the class-wise form of `decay_llr`.
     """
-    likelihood = np.exp(evidence - evidence.max(axis=-1, keepdims=True))
-    out = np.empty_like(evidence)
-    for k, others in _COUNTERPARTS.items():
-        stay = p.wet if k <= _FU else p.dry
-        other = sum(likelihood[..., o] for o in others) / len(others)
-        out[..., k] = np.log(stay * likelihood[..., k] + (1.0 - stay) * other)
-    return out
+    shape = evidence.shape[:2]
+    flat = np.ascontiguousarray(evidence, np.float32).reshape(-1, evidence.shape[2])
+    wet = np.ascontiguousarray(np.broadcast_to(p.wet, shape)).ravel()
+    dry = np.ascontiguousarray(np.broadcast_to(p.dry, shape)).ravel()
+    out = np.empty_like(flat)
+    _decay(flat, wet, dry, _COUNTERPART_SHARES, out)
+    return out.reshape(evidence.shape)
+
+
+@numba.njit(nogil=True, cache=True)
+def _decay(  # pragma: no cover
+    evidence: NDArray[np.float32],
+    wet: NDArray[np.float64],
+    dry: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    out: NDArray[np.float32],
+) -> None:
+    n_class = evidence.shape[1]
+    likelihood = np.empty(n_class)
+    for i in range(evidence.shape[0]):
+        best = evidence[i].max()
+        for k in range(n_class):
+            likelihood[k] = np.exp(evidence[i, k] - best)
+        for k in range(n_class):
+            other = 0.0
+            for o in range(n_class):
+                other += shares[k, o] * likelihood[o]
+            stay = wet[i] if k <= _LAST_FLOODED else dry[i]
+            out[i, k] = np.log(stay * likelihood[k] + (1.0 - stay) * other)

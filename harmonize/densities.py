@@ -73,23 +73,24 @@ TABLE: dict[str, dict[EvidenceClass, Level]] = {
 
 
 def _shifted(
-    channel: str, shifts_db: dict[EvidenceClass, float], wider_db: float
+    channel: str, shifts_db: dict[EvidenceClass, float], wider_db: float, water_slope_db_deg: float
 ) -> dict[EvidenceClass, Level]:
-    return {
-        k: Level(
-            level.mean_db + shifts_db.get(k, 0.0),
-            float(np.hypot(level.sd_db, wider_db)),
-            level.sigma0_slope_db_deg,
+    moved = {
+        k: level._replace(
+            mean_db=level.mean_db + shifts_db.get(k, 0.0), sd_db=float(np.hypot(level.sd_db, wider_db))
         )
         for k, level in TABLE[channel].items()
     }
+    moved[_W] = moved[_W]._replace(sigma0_slope_db_deg=water_slope_db_deg)
+    return moved
 
 
 # Co-polarizations without a row of their own are moved from the one that has it, and widened by the model spread.
-# Water, C band: sigma_VV / sigma_HH of Thompson et al. 1998 at 38 deg. Water, L band: compact function, 4 m/s.
+# Water, C band: sigma_VV / sigma_HH of Thompson et al. 1998, 2.85 dB at 30 deg and 4.57 dB at 40 deg, which makes HH
+# steeper. Water, L band: compact function, 4 m/s, 30 to 46 deg, in which VV is much less steep than HH.
 # Flooded forest, L-VV: +1.1 dB of flooding instead of +3.3 (3.5). Cross-polarization is reciprocal.
-TABLE["C_HH"] = _shifted("C_VV", {_W: -4.2}, 1.5)
-TABLE["L_VV"] = _shifted("L_HH", {_W: 4.4, _FF: -2.4, _BS: 1.0}, 1.5)
+TABLE["C_HH"] = _shifted("C_VV", {_W: -4.2}, 1.5, -0.566)
+TABLE["L_VV"] = _shifted("L_HH", {_W: 4.4, _FF: -2.4, _BS: 1.0}, 1.5, -0.361)
 TABLE["C_HV"] = TABLE["C_VH"]
 TABLE["L_VH"] = TABLE["L_HV"]
 

@@ -5,7 +5,7 @@ is Gamma distributed about the class's power plus N, and that power is lognormal
 
     p(S | k) = sum_j w_j Gamma(S; L, 10^((m_k + s_k x_j) / 10) + N)       21 Gauss-Hermite nodes x_j
 
-(harmonization.md 4.2). Densities are taken per dB of S. Two things make them fit for maps: an outlier density
+(harmonization.md 4.2); with many looks more nodes, see `_nodes`. Densities are taken per dB of S. Two things make them fit for maps: an outlier density
 mixed in, so that no single value is worth more than 5.7 nats, and monotone differences, so that a value darker
 than any class does not turn into evidence for a bright one.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln, logsumexp, polygamma
 
 from floodfuse.harmonize.classes import DRY, EvidenceClass
 from floodfuse.harmonize.densities import class_mean_db, class_sd_db
@@ -28,8 +28,11 @@ URBAN_CAP_NATS = 1.0  # intensity evidence among buildings is two-sided (harmoni
 POWER_AXIS_DB = np.arange(-50.0, 15.0 + 1e-9, 0.25)
 INCIDENCE_AXIS_DEG = np.arange(15.0, 70.0 + 1e-9, 1.0)
 
-_NODES, _weights = hermegauss(21)
-_LOG_WEIGHTS = np.log(_weights / _weights.sum())
+_HERMITE_NODES, _weights = hermegauss(21)
+_HERMITE_LOG_WEIGHTS = np.log(_weights / _weights.sum())
+_HERMITE_GAP = 0.68  # between the middle nodes, in spreads
+_WIDEST_GAP = 1.5  # between nodes, in standard deviations of speckle
+_REACH = 6.0  # of equally spaced nodes, in spreads
 _LN10_10 = np.log(10.0) / 10.0
 
 Float = NDArray[np.float64]
@@ -41,10 +44,26 @@ def gamma_log_density(power: ArrayLike, mean: ArrayLike, looks: float) -> Float:
     return looks * np.log(looks / mu) + (looks - 1.0) * np.log(s) - looks * s / mu - gammaln(looks)
 
 
+def _nodes(sd_db: ArrayLike, looks: float) -> tuple[Float, Float]:
+    """Nodes over a class's spread, in spreads, and ln of their weights, which sum to one.
+
+    Many looks leave speckle narrower than the gaps of the 21 nodes, and the sum becomes a comb. The trapezoidal rule
+    with nodes one speckle deviation apart then has a ripple of 2 exp(-2 pi^2), below 1e-8.
+    """
+    speckle_db = float(np.sqrt(polygamma(1, looks))) / _LN10_10
+    widest_db = float(np.max(sd_db))
+    if _HERMITE_GAP * widest_db <= _WIDEST_GAP * speckle_db:
+        return _HERMITE_NODES, _HERMITE_LOG_WEIGHTS
+    half = int(np.ceil(_REACH * widest_db / speckle_db))
+    nodes = np.linspace(-_REACH, _REACH, 2 * half + 1)
+    log_weights = -0.5 * nodes**2
+    return nodes, log_weights - logsumexp(log_weights)
+
+
 def log_density(
     total_power: ArrayLike, mean_db: ArrayLike, sd_db: ArrayLike, looks: float, nesz: float = 0.0
 ) -> Float:
-    """ln p(S | class), per linear unit of S, by 21-node quadrature over the class's spread.
+    """ln p(S | class), per linear unit of S, by quadrature over the class's spread.
 
     Parameters
     ----------
@@ -54,11 +73,10 @@ def log_density(
     nesz : noise floor as gamma0, linear
     """
     s = np.maximum(np.asarray(total_power, dtype=float), 1e-12)[..., None]
-    level_db = (
-        np.asarray(mean_db, dtype=float)[..., None] + np.asarray(sd_db, dtype=float)[..., None] * _NODES
-    )
+    nodes, log_weights = _nodes(sd_db, looks)
+    level_db = np.asarray(mean_db, dtype=float)[..., None] + np.asarray(sd_db, dtype=float)[..., None] * nodes
     mean = np.power(10.0, level_db / 10.0) + nesz
-    return np.asarray(logsumexp(gamma_log_density(s, mean, looks) + _LOG_WEIGHTS, axis=-1))
+    return np.asarray(logsumexp(gamma_log_density(s, mean, looks) + log_weights, axis=-1))
 
 
 def per_db(log_density_linear: ArrayLike, power: ArrayLike) -> Float:

@@ -96,5 +96,7 @@ def log_prior(
         always = np.full(len(EvidenceClass), np.log((1.0 - PERMANENT_WATER_SHARE) / 7.0), np.float32)
         always[EvidenceClass.OPEN_WATER] = np.log(PERMANENT_WATER_SHARE)
         log_share[permanent] = always
-    highest = log_share.max(axis=-1, keepdims=True)
-    return np.asarray(log_share - highest - np.log(np.exp(log_share - highest).sum(axis=-1, keepdims=True)))
+    total = np.exp(log_share[..., 0])
+    for k in range(1, len(EvidenceClass)):  # planes are added faster than short axes
+        total += np.exp(log_share[..., k])
+    return np.asarray(log_share - np.log(total)[..., None])

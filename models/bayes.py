@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ from floodfuse.harmonize.classes import FLOODED, Decider
 Float32 = NDArray[np.float32]
 
 _N_FLOODED = len(FLOODED)
+_NONE, _PRIOR = int(Decider.NONE), int(Decider.PRIOR)
 UNDECIDED_NATS = 0.2  # a sensor that moves the odds by less did not decide
 
 
@@ -47,32 +49,76 @@ def fuse(evidence: dict[Decider, Float32], log_prior: Float32) -> Posterior:
     The deciding sensor is the one that, alone with the prior, moves the odds furthest towards the outcome;
     `PRIOR` where none moves them by 0.2 nat, `NONE` where there is no sensor.
     """
-    total = log_prior.copy()
-    count = np.zeros(log_prior.shape[:2], np.uint8)
-    for values in evidence.values():
-        valid = np.isfinite(values[..., 0])
-        total += np.where(valid[..., None], values, np.float32(0.0))
-        count += valid
-    outcome = log_odds(total)
-    classes = np.exp(total - log_sum_exp(total)[..., None])
-    water = np.minimum(classes[..., :_N_FLOODED].sum(axis=-1), np.float32(1.0))
-    return Posterior(classes, water, _decider(evidence, log_prior, outcome, count), count)
+    shape = log_prior.shape[:2]
+    n_class = log_prior.shape[2]
+    prior = np.ascontiguousarray(log_prior, np.float32).reshape(-1, n_class)
+    classes = np.empty_like(prior)
+    water = np.empty(prior.shape[0], np.float32)
+    decider = np.empty(prior.shape[0], np.uint8)
+    count = np.empty(prior.shape[0], np.uint8)
+    ordered = sorted(evidence)  # sums round by order: the order of a dict changes nothing
+    values = tuple(np.ascontiguousarray(evidence[who], np.float32).reshape(-1, n_class) for who in ordered)
+    _fuse(prior, values or (prior[:0],), np.array(ordered, np.uint8), classes, water, decider, count)
+    return Posterior(
+        classes.reshape(log_prior.shape), water.reshape(shape), decider.reshape(shape), count.reshape(shape)
+    )
 
 
-def _decider(
-    evidence: dict[Decider, Float32], log_prior: Float32, outcome: Float32, count: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    before = log_odds(log_prior)
-    towards = np.sign(outcome)
-    best = np.full(count.shape, UNDECIDED_NATS, np.float32)
-    decider = np.where(count > 0, Decider.PRIOR, Decider.NONE).astype(np.uint8)
-    for sensor, values in evidence.items():
-        valid = np.isfinite(values[..., 0])
-        moved = (log_odds(log_prior + np.where(valid[..., None], values, np.float32(0.0))) - before) * towards
-        wins = valid & (moved > best)
-        decider[wins] = sensor
-        best = np.where(wins, moved, best)
-    return decider
+@numba.njit(nogil=True, cache=True)
+def _fuse(  # pragma: no cover
+    prior: Float32,
+    evidence: tuple[Float32, ...],
+    sensors: NDArray[np.uint8],
+    classes: Float32,
+    water: Float32,
+    decider: NDArray[np.uint8],
+    count: NDArray[np.uint8],
+) -> None:
+    """`fuse`, pixel by pixel: (pixel, class) arrays in, the rest filled in.
+
+    Works on weights, exp(nats), in float64: nats of all sensors and the prior stay within a few hundred.
+    """
+    n_class, n_sensor = prior.shape[1], sensors.size
+    share, weight = np.empty(n_class), np.empty(n_class)
+    moved = np.empty(n_sensor)
+    for i in range(prior.shape[0]):
+        wet, dry = 0.0, 0.0
+        for k in range(n_class):
+            share[k] = np.exp(np.float64(prior[i, k]))
+            weight[k] = share[k]
+            if k < _N_FLOODED:
+                wet += share[k]
+            else:
+                dry += share[k]
+        before, seen = np.log(wet / dry), 0
+        for s in range(n_sensor):
+            moved[s] = 0.0
+            if not np.isfinite(evidence[s][i, 0]):
+                continue
+            seen, wet, dry = seen + 1, 0.0, 0.0
+            for k in range(n_class):
+                likelihood = np.exp(np.float64(evidence[s][i, k]))
+                weight[k] *= likelihood
+                if k < _N_FLOODED:
+                    wet += share[k] * likelihood
+                else:
+                    dry += share[k] * likelihood
+            moved[s] = np.log(wet / dry) - before
+        wet, dry = 0.0, 0.0
+        for k in range(n_class):
+            if k < _N_FLOODED:
+                wet += weight[k]
+            else:
+                dry += weight[k]
+        for k in range(n_class):
+            classes[i, k] = weight[k] / (wet + dry)
+        water[i], count[i] = wet / (wet + dry), seen
+        decider[i] = _PRIOR if seen > 0 else _NONE
+        furthest = UNDECIDED_NATS
+        for s in range(n_sensor):
+            towards = moved[s] if wet > dry else -moved[s]
+            if towards > furthest:
+                furthest, decider[i] = towards, sensors[s]
 
 
 def flooded_class(posterior: Posterior) -> NDArray[np.uint8]:

@@ -89,6 +89,12 @@ def _four_numbers(text: str) -> tuple[float, float, float, float] | None:
 
 def _box(bounds: tuple[float, float, float, float], text: str) -> BaseGeometry:
     west, south, east, north = bounds
+    past = east > 180 and abs(south) <= 90 and abs(north) <= 90
+    if past and -180 <= west < 180 and east - west < _WIDEST_DEG:
+        raise BadRequest(
+            f"area '{text}': goes beyond the globe at 180 degrees, the antimeridian. "
+            f"Map it in two runs: {west:g},{south:g},180,{north:g} and -180,{south:g},{east - 360:g},{north:g}."
+        )
     if not (-90 <= south <= 90 and -90 <= north <= 90 and -180 <= west <= 180 and -180 <= east <= 180):
         raise BadRequest(
             f"area '{text}': beyond the globe. Longitudes run from -180 to 180, latitudes from -90 to 90, "
@@ -116,7 +122,7 @@ def _read_file(path: Path) -> Area:
             f"{path}: not a vector file that can be read ({error}). Give a GeoJSON, GeoPackage, Shapefile or FlatGeobuf."
         ) from error
     if not geometries:
-        raise BadRequest(f"{path}: holds no features, so there is no area to map.")
+        raise BadRequest(f"{path}: holds no features, so there is no area to map. Draw a polygon in it.")
     for geometry in geometries:
         if geometry.geom_type not in ("Polygon", "MultiPolygon"):
             raise BadRequest(
@@ -137,10 +143,14 @@ def _read_file(path: Path) -> Area:
 
 
 def _read_features(path: Path) -> tuple[str | None, list[BaseGeometry], dict[str, str]]:
-    meta, _, wkb, columns = pyogrio.raw.read(path)
+    meta, _, wkb, columns = pyogrio.raw.read(path, datetime_as_string=True)  # with its time zone
     geometries = [g for g in shapely.from_wkb(wkb) if g is not None and not g.is_empty]
     names = [str(name) for name in meta["fields"]]
-    first = {name: str(values[0]) for name, values in zip(names, columns, strict=True) if len(values)}
+    first = {
+        name: str(values[0])
+        for name, values in zip(names, columns, strict=True)
+        if len(values) and values[0] is not None and values[0] == values[0]  # neither null nor NaN nor NaT
+    }
     return meta["crs"], geometries, first
 
 
@@ -148,6 +158,11 @@ def _to_degrees(geometry: BaseGeometry, crs: pyproj.CRS, path: Path) -> BaseGeom
     to = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
     degrees = _moved(geometry, to)
     west, south, east, north = degrees.bounds
+    if west < -180 <= east or (west <= 180 < east <= 360 and max(abs(south), abs(north)) <= 90):
+        raise BadRequest(
+            f"{path}: longitudes from {west:g} to {east:g} cross the antimeridian. "
+            "Cut it at 180 degrees and map the two parts, each between -180 and 180."
+        )
     if not all(abs(value) <= limit for value, limit in ((west, 180), (east, 180), (south, 90), (north, 90))):
         raise BadRequest(
             f"{path}: bounds {west:g},{south:g},{east:g},{north:g} are not degrees on the globe. "

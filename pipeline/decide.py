@@ -15,7 +15,7 @@ from floodfuse.pipeline.product import LAYERS
 from floodfuse.pipeline.weigh import Evidence
 
 WET_FROM = 0.5
-SPOKE_NATS = 0.5  # evidence below which a sensor has not told flooded from dry under trees or among buildings
+SPOKE_NATS = 0.5  # evidence below which no sensor has told flooded from dry under trees
 POSSIBLE_FROM = (
     0.05  # prior share of flooding below which there is nothing that trees or buildings could hide
 )
@@ -54,7 +54,11 @@ def exclusions(
     inside: Bool,
     log_share: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
-    """Reasons, as bits of `Exclusion`, why a pixel is not observed, is excluded, or could not be water."""
+    """Reasons, as bits of `Exclusion`, why a pixel is not observed, is excluded, or could not be water.
+
+    Where land cover is known and terrain lets water in: trees are excluded unless a sensor reached the ground, buildings
+    unless water is found; intensity is no proof of dry streets.
+    """
     bits = np.zeros(inside.shape, np.uint8)
     bits[~inside] |= np.uint8(Exclusion.OUTSIDE_AREA)
     unseen = posterior.sensors == 0
@@ -69,25 +73,23 @@ def exclusions(
     if "landcover" in terrain:
         cover = terrain["landcover"].values
         undecided = ~unseen & (posterior.water < WET_FROM)
-        for codes, pair, reason in (
-            (
-                TREE_COVER,
-                (EvidenceClass.FLOODED_FOREST, EvidenceClass.DRY_FOREST),
-                Exclusion.CANOPY_HIDES_GROUND,
-            ),
-            (BUILT_UP, (EvidenceClass.FLOODED_URBAN, EvidenceClass.URBAN), Exclusion.BUILT_UP),
-        ):
-            here = np.isin(cover, codes) & undecided & (np.exp(log_share[..., pair[0]]) > POSSIBLE_FROM)
-            bits[here & (np.abs(_told_apart(evidence, pair)) < SPOKE_NATS)] |= np.uint8(reason)
+        undecided &= np.exp(log_share[..., : len(FLOODED)]).sum(axis=-1) > POSSIBLE_FROM
+        unseen_ground = np.abs(_under_trees(evidence, undecided.shape)) < SPOKE_NATS
+        bits[np.isin(cover, TREE_COVER) & undecided & unseen_ground] |= np.uint8(
+            Exclusion.CANOPY_HIDES_GROUND
+        )
+        bits[np.isin(cover, BUILT_UP) & undecided] |= np.uint8(Exclusion.BUILT_UP)
     return bits
 
 
-def _told_apart(
-    evidence: dict[Decider, Evidence], pair: tuple[EvidenceClass, EvidenceClass]
-) -> NDArray[np.float32]:
-    """Evidence of all sensors together for the first class over the second, nats."""
-    differences = [np.nan_to_num(e.nats[..., pair[0]] - e.nats[..., pair[1]]) for e in evidence.values()]
-    return np.asarray(np.sum(differences, axis=0, dtype=np.float32))
+def _under_trees(evidence: dict[Decider, Evidence], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Evidence of all sensors together for flooded over dry forest, nats."""
+    total = np.zeros(shape, np.float32)
+    for e in evidence.values():
+        total += np.nan_to_num(
+            e.nats[..., EvidenceClass.FLOODED_FOREST] - e.nats[..., EvidenceClass.DRY_FOREST]
+        )
+    return total
 
 
 def map_classes(posterior: Posterior, bits: NDArray[np.uint8], permanent: Bool | None) -> NDArray[np.uint8]:

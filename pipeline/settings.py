@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from floodfuse.catalogs.acquisition import OBSERVING, Sensor
 from floodfuse.catalogs.errors import BadRequest
@@ -29,7 +30,9 @@ class MapSettings(BaseModel):
     catalog: str = Field(description="name of an archive, folder of a static catalogue, or URL")
     out: str = Field(description="folder to be made for the product")
     fusion: Fusion = Field(default="bayes", description="how evidence is fused; bayes is physics alone")
-    sensors: tuple[Sensor, ...] = Field(default=OBSERVING, description="sensors that may be used")
+    sensors: tuple[Sensor, ...] = Field(
+        default=OBSERVING, min_length=1, description="sensors that may be used"
+    )
     resolution: float = Field(default=10.0, gt=0, description="pixel size in units of the CRS")
     crs: str | None = Field(default=None, description="EPSG:n; the UTM zone of the area where none is given")
     block: int = Field(
@@ -37,6 +40,18 @@ class MapSettings(BaseModel):
     )
     workers: int = Field(default=2, ge=1, le=1024, description="blocks worked on at a time")
     overwrite: bool = Field(default=False, description="replace an earlier product in the output folder")
+
+    @field_validator("area", mode="before")
+    @classmethod
+    def _area_as_typed(cls, value: Any) -> Any:
+        """A YAML list of four numbers is the box they make."""
+        return ",".join(str(part) for part in value) if isinstance(value, list | tuple) else value
+
+    @field_validator("sensors", mode="before")
+    @classmethod
+    def _sensors_as_typed(cls, value: Any) -> Any:
+        """Names in one comma-separated text, as on the command line."""
+        return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
 
     def product_time(self) -> datetime:
         """The time the product stands for, UTC."""
@@ -70,31 +85,36 @@ def load_settings(file: Path | None, given: dict[str, Any]) -> MapSettings:
     BadRequest
         If the file can't be read, a key is unknown (the nearest right one is named), or a value can't be right.
     """
-    values = _read_yaml(file) if file else {}
+    stated = _read_yaml(file) if file else {}
     known = list(MapSettings.model_fields)
-    for key in values:
+    for key in stated:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
-            hint = f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(known)}."
-            raise BadRequest(f"{file}: unknown setting '{key}'{hint}")
-    values |= {key: value for key, value in given.items() if value is not None}
+            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}."
+            raise BadRequest(f"settings {file}: unknown setting '{key}'; {hint}")
+    typed = {key: value for key, value in given.items() if value is not None}
     try:
-        return MapSettings.model_validate(values)
+        return MapSettings.model_validate(stated | typed)
     except ValidationError as error:
-        raise BadRequest(_in_words(error, values)) from error
+        problem = error.errors()[0]
+        from_file = file is not None and problem["loc"] and problem["loc"][0] in stated.keys() - typed.keys()
+        raise BadRequest((f"settings {file}: " if from_file else "") + _in_words(problem)) from error
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text())
     except OSError as error:
-        raise BadRequest(f"settings {file}: can't be read ({error.strerror}).") from error
+        raise BadRequest(
+            f"settings {file}: can't be read ({error.strerror}). Give the path of a YAML file."
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadRequest(f"settings {file}: not YAML ({str(error).splitlines()[0]}).") from error
+        reason = " ".join(str(error).split())
+        raise BadRequest(f"settings {file}: not YAML ({reason}). Write one `key: value` a line.") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise BadRequest(f"settings {file}: holds no `key: value` lines.")
+        raise BadRequest(f"settings {file}: holds no `key: value` lines. Write e.g. `date: 2019-09-17`.")
     return {str(key): _plain(value) for key, value in content.items()}
 
 
@@ -103,10 +123,9 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _in_words(error: ValidationError, values: dict[str, Any]) -> str:
-    first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else "settings"
-    if first["type"] == "missing":
+def _in_words(problem: ErrorDetails) -> str:
+    name = str(problem["loc"][0])
+    if problem["type"] == "missing":
         return f"'{name}' is missing: give --{name}, or `{name}:` in the settings file."
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return f"{name} '{values.get(name)}': {message}."
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{name} '{problem['input']}': {message}. It means: {MapSettings.model_fields[name].description}."

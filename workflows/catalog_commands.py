@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from floodfuse.catalogs import archives, card4l, local, static
-from floodfuse.catalogs.acquisition import RADARS, Acquisition, MaskConvention, Radiometry, Scale, Sensor
+from floodfuse.catalogs.acquisition import RADARS, Acquisition, Asset, MaskConvention, Radiometry, Scale, Sensor
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.harmonize.radiometry import PALSAR2_CF_DB
@@ -98,13 +98,26 @@ def add(
     )
     declared |= _quantity(sensor, radiometry, scale, declared.get("calibration_db"))
     declared |= _incidence(incidence, sensor, assets)
+    for given in assets.values():
+        _check_file(given)
     acquisition = local.acquisition_of(sensor, assets, when, **declared)
     prepare([acquisition])
-    static.add(folder, [acquisition])
+    known = (folder / static.CATALOG_FILE).exists() and acquisition.id in {a.id for a in static.acquisitions(folder)}
+    try:
+        static.add(folder, [acquisition])
+    except OSError as error:
+        raise BadRequest(f"{folder}: can't be written to ({error.strerror}). Choose another folder, or free it.") from error
     if json:
         console.show_json(acquisition)
     else:
-        console.results.print(f"Added {acquisition.id} to {folder}.", highlight=False)
+        console.say(f"{'Replaced' if known else 'Added'} {acquisition.id} {'in' if known else 'to'} {folder}.")
+
+
+def _check_file(asset: Asset) -> None:
+    """Refuse a file that can't be opened, placed, or read in a sample of windows from all over it."""
+    with opened(asset) as dataset:
+        geometry_of(dataset, asset.href)
+    sample(asset)
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +210,7 @@ def list_command(
             console.show_json(known)
         else:
             for name, url in known.items():
-                console.results.print(f"{name}  {url}", highlight=False)
+                console.say(f"{name}  {url}")
         return
     found = list(static.acquisitions(folder))
     if json:
@@ -205,7 +218,7 @@ def list_command(
         return
     table = Table()
     for name in ("id", "sensor", "time (UTC)", "assets", "values"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")  # never shortened: an id is needed whole
     for a in found:
         when = "" if a.sensor is Sensor.TERRAIN else f"{a.time:%Y-%m-%d %H:%M}"
         values = f"{a.radiometry}, {a.scale}" if a.radiometry else ""
@@ -237,7 +250,7 @@ def check(folder: Folder, json: AsJson = False) -> None:
     else:
         for name, faults in found.items():
             for fault in faults or ["ok"]:
-                console.results.print(f"{name}: {fault}", highlight=False, soft_wrap=True)
+                console.say(f"{name}: {fault}")
     if any(found.values()):
         raise typer.Exit(console.BAD_REQUEST)
 
@@ -246,11 +259,10 @@ def _faults(acquisition: Acquisition) -> list[str]:
     faults = []
     for asset in acquisition.assets.values():
         try:
+            _check_file(asset)
             with opened(asset) as dataset:
-                geometry_of(dataset, asset.href)
                 for _, window in dataset.block_windows(asset.band):
                     dataset.read(asset.band, window=window)
-            sample(asset)
         except BadRequest as error:
             faults.append(str(error))
     if not faults:

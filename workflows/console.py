@@ -63,6 +63,11 @@ def show_json(value: Any) -> None:
     )
 
 
+def say(message: str) -> None:
+    """Print a line of plain text as a result: never wrapped, and brackets in file names are no markup."""
+    results.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on standard error; yields a function of step, done and total."""
