@@ -142,7 +142,7 @@ def _is_api(landing: str, url: str) -> bool:
         raise CatalogError(
             f"{url}: no JSON, so no STAC. Give the URL of a STAC API's landing page or of a catalog.json."
         ) from error
-    if not isinstance(content, dict) or "links" not in content:
+    if not isinstance(content, dict) or not isinstance(content.get("links"), list):
         raise CatalogError(
             f"{url}: JSON, but no STAC catalogue. Give the URL of a landing page or catalog.json."
         )

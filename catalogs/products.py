@@ -220,7 +220,7 @@ def _assets(item: pystac.Item, product: Product) -> dict[str, Asset]:
     for name, keys in product.assets.items():
         key = next((k for k in keys if k in item.assets), None)
         if key is not None:
-            found[name] = Asset(href=item.assets[key].get_absolute_href() or item.assets[key].href)
+            found[name] = Asset(href=static.href_of(item.assets[key]))
     return found
 
 
@@ -228,8 +228,7 @@ def _summary(item: pystac.Item, product: Product) -> card4l.Card4lSummary | None
     """The product's metadata, where its file lies on this machine."""
     if product.metadata is None or product.metadata not in item.assets:
         return None
-    asset = item.assets[product.metadata]
-    href = asset.get_absolute_href() or asset.href
+    href = static.href_of(item.assets[product.metadata])
     return card4l.read_summary(href) if "://" not in href and Path(href).is_file() else None
 
 

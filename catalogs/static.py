@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pystac
 import shapely
@@ -29,6 +30,7 @@ CATALOG_FILE = "catalog.json"
 HTTP_TIMEOUT_S = (10.0, 60.0)  # to connect, to answer
 _HTTP_RETRIES = 2
 _FILE_NAME = re.compile(r"[^/\\\0]{1,200}")
+_IN_URLS = "%:/?#[]@!$&'()*+,;=~"
 _SPDX = re.compile(r"[\w.+-]+")  # what STAC takes as `license`
 _IN_PROPERTIES = (
     "radiometry",
@@ -111,10 +113,13 @@ def from_item(item: pystac.Item) -> Acquisition:
 
 
 def _asset(asset: pystac.Asset) -> dict[str, Any]:
-    return {
-        "href": asset.get_absolute_href() or asset.href,
-        "band": asset.extra_fields.get(PREFIX + "band", 1),
-    }
+    return {"href": href_of(asset), "band": asset.extra_fields.get(PREFIX + "band", 1)}
+
+
+def href_of(asset: pystac.Asset) -> str:
+    """Where an asset is, absolute. Of a web address, what must not stand in one (a space, an é) is escaped."""
+    href = asset.get_absolute_href() or asset.href
+    return quote(href, safe=_IN_URLS) if href.startswith(("http://", "https://")) else href
 
 
 def problem(error: ValidationError) -> str:
@@ -202,7 +207,9 @@ def add(folder: Path, new: list[Acquisition]) -> Path:
     """
     for acquisition in new:
         if not _FILE_NAME.fullmatch(acquisition.id) or acquisition.id.startswith("."):
-            raise CatalogError(f"id '{acquisition.id}': can't name a file. Choose a short one, no slashes (--id).")
+            raise CatalogError(
+                f"id '{acquisition.id}': can't name a file. Choose a short one, no slashes (--id)."
+            )
     file = folder / CATALOG_FILE
     known = {a.id: a for a in acquisitions(file)} if file.exists() else {}
     try:

@@ -72,18 +72,20 @@ def channel_correlation(looks: float) -> float:
 def channel_weights(names: Sequence[str], looks: float) -> list[float]:
     """What each channel of one pass counts, given that they share their texture.
 
-    n channels of correlation rho are worth n_eff = n / (1 + (n - 1) rho) (harmonization.md 6). At C band both
+    n channels of correlation rho are worth n_eff = n / (1 + (n - 1) rho) (harmonization.md 6). At C band all
     polarizations tell water from land, and share n_eff equally. At L band the co-polarization alone carries the double
-    bounce of flooded forest: it counts in full, and the others share the rest.
+    bounce of flooded forest: it counts in full (two of them what two are worth), and the others share what they add.
     """
-    n = len(names)
-    worth = n / (1.0 + (n - 1) * channel_correlation(looks))
-    leaders = [name for name in names if name in _LEADING]
-    if not leaders or len(leaders) == n:
-        return [worth / n] * n
-    leading = min(1.0, worth / len(leaders))
-    rest = (worth - leading * len(leaders)) / (n - len(leaders))
-    return [leading if name in leaders else max(rest, 0.0) for name in names]
+    rho = channel_correlation(looks)
+
+    def worth(n: int) -> float:
+        return n / (1.0 + (n - 1) * rho)
+
+    leading = sum(name in _LEADING for name in names)
+    rest = worth(len(names)) - worth(leading)
+    return [
+        worth(leading) / leading if name in _LEADING else rest / (len(names) - leading) for name in names
+    ]
 
 
 @numba.njit(nogil=True, cache=True)

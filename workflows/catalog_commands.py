@@ -9,10 +9,20 @@ import typer
 from rich.table import Table
 
 from floodfuse.catalogs import archives, card4l, local, static
-from floodfuse.catalogs.acquisition import RADARS, Acquisition, Asset, MaskConvention, Radiometry, Scale, Sensor
+from floodfuse.catalogs.acquisition import (
+    POLARIZATIONS,
+    RADARS,
+    Acquisition,
+    Asset,
+    MaskConvention,
+    Radiometry,
+    Scale,
+    Sensor,
+)
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.harmonize.radiometry import PALSAR2_CF_DB
+from floodfuse.pipeline.ingest import radar
 from floodfuse.pipeline.ingest.reading import geometry_of, opened, sample
 from floodfuse.pipeline.scene import prepare
 from floodfuse.pipeline.settings import parse_time
@@ -102,6 +112,8 @@ def add(
         _check_file(given)
     acquisition = local.acquisition_of(sensor, assets, when, **declared)
     prepare([acquisition])
+    if sensor in RADARS:
+        radar.check_spread(acquisition)
     known = (folder / static.CATALOG_FILE).exists() and acquisition.id in {a.id for a in static.acquisitions(folder)}
     try:
         static.add(folder, [acquisition])
@@ -153,6 +165,12 @@ def _quantity(
         if sensor is Sensor.SENTINEL2
         else [r for r in Radiometry if r != "reflectance"]
     )
+    if radiometry is None or scale is None:
+        option, known = ("--scale", list(Scale)) if radiometry else ("--radiometry", allowed)
+        raise BadRequest(
+            f"{sensor} without {option}: declare one of {', '.join(known)}, as the product's metadata states it; "
+            "values alone can't tell power from amplitude, nor gamma0 from sigma0."
+        )
     if radiometry not in allowed:
         hint = (
             " Sentinel-1 GRD digital numbers need their calibration tables: use an RTC product."
@@ -164,7 +182,7 @@ def _quantity(
         )
     if scale not in list(Scale):
         raise BadRequest(
-            f"scale '{scale}': one of {', '.join(Scale)} must be declared; values alone can't tell power from amplitude."
+            f"scale '{scale}': one of {', '.join(Scale)} must be declared, as the product's metadata states it."
         )
     fields: dict[str, Any] = {"radiometry": Radiometry(radiometry), "scale": Scale(scale)}
     if scale == Scale.DN and sensor is Sensor.ALOS2 and calibration is None:
@@ -191,8 +209,10 @@ def _noise_floors(given: list[str] | None) -> dict[str, float] | None:
         name, _, value = text.partition("=")
         try:
             floors[name.strip()] = float(value)
-        except ValueError as error:
-            raise BadRequest(f"nesz '{text}': write it as POLARIZATION=DB, e.g. vv=-24.") from error
+        except ValueError:
+            name = ""
+        if name.strip() not in POLARIZATIONS:
+            raise BadRequest(f"nesz '{text}': write it as POLARIZATION=DB, e.g. vv=-24.")
     return floors or None
 
 

@@ -10,8 +10,19 @@ from floodfuse.catalogs.acquisition import Acquisition, Asset, MaskConvention, R
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize import radiometry
 from floodfuse.pipeline.grid import Grid
-from floodfuse.pipeline.ingest.reading import Band, Decode, Float32, geometry_of, opened, read_bands, sample
+from floodfuse.pipeline.ingest.reading import (
+    Band,
+    Decode,
+    Float32,
+    geometry_of,
+    opened,
+    read_bands,
+    sample,
+    sample_windows,
+)
 
+_PATCH_PX = 32  # a side: large enough for the spread of speckle, small enough to be one kind of ground
+_LEAST_PATCHES = 8
 _RADIANS_BELOW = 1.6  # no imaging radar looks at less than 1.6 degrees
 _LAYOVER_OR_SHADOW: dict[MaskConvention, tuple[int, ...]] = {
     MaskConvention.VALID: (),
@@ -132,6 +143,46 @@ def check(acquisition: Acquisition) -> None:
     _check_angle(acquisition)
 
 
+def check_spread(acquisition: Acquisition) -> None:
+    """Refuse amplitude declared as power, or the reverse, where the declared looks give it away (harmonization.md 1.5).
+
+    For files whose looks a user vouches for: the looks that archives state are those of the product before it was
+    resampled, so the spread in its pixels proves nothing.
+
+    Raises
+    ------
+    BadRequest
+        If the spread of speckle on even ground is that of the other scale.
+    """
+    if acquisition.looks is None or acquisition.scale not in (Scale.POWER, Scale.AMPLITUDE):
+        return
+    for pol in acquisition.polarizations:
+        asset = acquisition.assets[pol]
+        even = _even_ground(sample_windows(asset))
+        told = None if even is None else radiometry.declared_power_or_amplitude(even, acquisition.looks)
+        if told is not None and told != acquisition.scale:
+            raise BadRequest(
+                f"{asset.href} ({acquisition.id}, {pol}), declared as {acquisition.scale} of {acquisition.looks:g} looks: "
+                f"the speckle on even ground has the spread of {told}. Declare --scale {told}, or the right --looks; "
+                "leave --looks out where it is not known."
+            )
+
+
+def _even_ground(windows: list[Float32]) -> Float32 | None:
+    """The patch at the lower quartile of spread: nearly one kind of ground, yet no flat fill. None where few are valid."""
+    side = _PATCH_PX
+    patches = [
+        window[top : top + side, left : left + side]
+        for window in windows
+        for top in range(0, window.shape[0] - side + 1, side)
+        for left in range(0, window.shape[1] - side + 1, side)
+    ]
+    spreads = sorted(
+        ((float(np.var(np.log(patch))), i) for i, patch in enumerate(patches) if (patch > 0).all()),
+    )
+    return patches[spreads[len(spreads) // 4][1]] if len(spreads) >= _LEAST_PATCHES else None
+
+
 def _same_size(acquisition: Acquisition) -> None:
     sizes: dict[tuple[int, int], Asset] = {}
     for pol in acquisition.polarizations:
@@ -162,10 +213,13 @@ def _check_angle(acquisition: Acquisition) -> None:
         if values.size == 0:
             return
         largest = float(np.percentile(values, 99))
-    if largest < _RADIANS_BELOW:
+    if 0.0 < largest < _RADIANS_BELOW and acquisition.incidence_scale == 1.0:
         raise BadRequest(
-            f"{source}: {largest:.3g} is no angle in degrees; it looks like radians. Multiply by 57.2958."
+            f"{source}: {largest:.3g} is no angle in degrees; it looks like radians. Multiply by 57.2958"
+            + ("." if asset is None else ", or declare --incidence-scale 57.2958.")
         )
-    if largest >= 90.0:
-        cure = "Declare --incidence-scale 0.01 if it holds hundredths of a degree."
+    if not _RADIANS_BELOW <= largest < 90.0:
+        cure = "Declare it in degrees."
+        if asset is not None:
+            cure = "Declare --incidence-scale, the degrees of one unit: 0.01 for hundredths of a degree, else 1."
         raise BadRequest(f"{source}: {largest:.4g} is no incidence angle in degrees (0 to 90). {cure}")

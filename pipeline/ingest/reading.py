@@ -160,6 +160,12 @@ def sample(asset: Asset) -> Float32:
 
     Whatever is judged from it is judged for the whole acquisition, never for the area asked for.
     """
+    values = np.concatenate([window.ravel() for window in sample_windows(asset)])
+    return values[np.isfinite(values)]
+
+
+def sample_windows(asset: Asset) -> list[Float32]:
+    """The windows of `sample`, each (y, x), no-data as NaN."""
     with opened(asset) as dataset:
         no_data = dataset.nodatavals[asset.band - 1]
         size_x, size_y = min(_SAMPLE_PX, dataset.width), min(_SAMPLE_PX, dataset.height)
@@ -167,6 +173,5 @@ def sample(asset: Asset) -> Float32:
         for top in np.unique(np.linspace(0, dataset.height - size_y, _SAMPLE_WINDOWS).astype(int)):
             for left in np.unique(np.linspace(0, dataset.width - size_x, _SAMPLE_WINDOWS).astype(int)):
                 window = Window(int(left), int(top), size_x, size_y)
-                pieces.append(dataset.read(asset.band, window=window, out_dtype=np.float32).ravel())
-    values = decoded(np.concatenate(pieces), no_data, None)
-    return values[np.isfinite(values)]
+                pieces.append(dataset.read(asset.band, window=window, out_dtype=np.float32))
+    return [decoded(piece, no_data, None) for piece in pieces]

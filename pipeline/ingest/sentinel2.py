@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import xarray as xr
@@ -15,6 +16,7 @@ from floodfuse.pipeline.ingest.reading import Band, Decode, Float32, read_bands,
 
 _NEEDED = ("green", "nir")
 _BANDS = ("green", "nir", "swir")
+_BASELINE = re.compile(r"N?(\d{1,2})\.?(\d{2})")
 
 
 def prepare(acquisition: Acquisition) -> Acquisition:
@@ -62,6 +64,10 @@ def _offset(acquisition: Acquisition, green_dn: Float32) -> float:
     stated = acquisition.reflectance_offset
     where = f"{acquisition.assets['green'].href} ({acquisition.id}, green)"
     if stated is not None:
+        if stated not in (0.0, optical.OFFSET_DN):
+            raise BadRequest(
+                f"{where}: offset '{stated:g}': Sentinel-2 products take -1000 or 0. Declare --offset -1000 or --offset 0."
+            )
         if stated == optical.OFFSET_DN and still_in is False:
             raise BadRequest(
                 f"{where}: an offset of {stated:g} is stated, but the darkest digital numbers lie below 600, so it was "
@@ -74,6 +80,12 @@ def _offset(acquisition: Acquisition, green_dn: Float32) -> float:
             )
         return stated
     if not _expects_offset(acquisition):
+        if still_in and acquisition.processing_baseline is None:
+            raise BadRequest(
+                f"{where}: can't tell whether the offset of -1000 was applied: the darkest digital numbers lie above 900, "
+                "as in bright scenes, and in old ones that were processed again. Declare --baseline, which the product's "
+                "name holds (N0500 is 05.00), or --offset -1000 or --offset 0."
+            )
         return 0.0
     if still_in is None and green_dn.size:
         raise BadRequest(
@@ -86,8 +98,16 @@ def _offset(acquisition: Acquisition, green_dn: Float32) -> float:
 def _expects_offset(acquisition: Acquisition) -> bool:
     """Whether the product may carry the offset: baseline 04.00 or later, or taken since then and not stated."""
     if acquisition.processing_baseline is not None:
-        return float(acquisition.processing_baseline) >= optical.OFFSET_FROM_BASELINE
+        return _baseline(acquisition.processing_baseline) >= optical.OFFSET_FROM_BASELINE
     return (acquisition.time.year, acquisition.time.month, acquisition.time.day) >= (2022, 1, 25)
+
+
+def _baseline(text: str) -> float:
+    """05.09, or N0509 as in product names, as a number."""
+    parts = _BASELINE.fullmatch(text.strip())
+    if parts is None:
+        raise BadRequest(f"baseline '{text}': write it as the product states it, e.g. 05.09 or N0509.")
+    return float(f"{parts[1]}.{parts[2]}")
 
 
 def _decoder(acquisition: Acquisition) -> Decode | None:

@@ -25,14 +25,16 @@ from floodfuse.catalogs.acquisition import Acquisition, Asset, Radiometry, Senso
 
 def outline(west: float, south: float, east: float, north: float) -> dict[str, Any]:
     """A box as GeoJSON, in lists as JSON has them."""
-    mapping: dict[str, Any] = json.loads(json.dumps(shapely.geometry.mapping(shapely.box(west, south, east, north))))
+    mapping: dict[str, Any] = json.loads(
+        json.dumps(shapely.geometry.mapping(shapely.box(west, south, east, north)))
+    )
     return mapping
 
 
 @contextmanager
 def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -174,7 +176,8 @@ class Api(Quiet):
     def _landing(self) -> dict[str, Any]:
         links = [{"rel": "self", "href": f"{self.root}/"}, {"rel": "root", "href": f"{self.root}/"}]
         links += [{"rel": "data", "href": f"{self.root}/collections"}]
-        links += [{"rel": "search", "href": f"{self.root}/search", "method": m} for m in self.methods]
+        search = {"rel": "search", "href": f"{self.root}/search", "type": "application/geo+json"}
+        links += [search | {"method": method} for method in self.methods]
         conforms = ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"]
         basics = {"type": "Catalog", "id": "test", "stac_version": "1.0.0", "description": "test"}
         return basics | {"conformsTo": conforms, "links": links}
