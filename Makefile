@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt $(shell find $(FOLDERS) -type d -no
 	touch $(INSTALLED)
 
 demo: $(INSTALLED)
-	rm -rf $(DEMO)
+	[ ! -e $(DEMO)/scores.json ] || rm -rf $(DEMO)
 	$(BIN)/floodfuse demo --out $(DEMO)
 
 test: $(INSTALLED) qgis

@@ -94,8 +94,8 @@ def decay_evidence(evidence: NDArray[np.float32], p: Persistence) -> NDArray[np.
     """
     shape = evidence.shape[:2]
     flat = np.ascontiguousarray(evidence, np.float32).reshape(-1, evidence.shape[2])
-    wet = np.ascontiguousarray(np.broadcast_to(p.wet, shape)).ravel()
-    dry = np.ascontiguousarray(np.broadcast_to(p.dry, shape)).ravel()
+    wet = np.ascontiguousarray(np.broadcast_to(p.wet, shape), np.float64).ravel()
+    dry = np.ascontiguousarray(np.broadcast_to(p.dry, shape), np.float64).ravel()
     out = np.empty_like(flat)
     _decay(flat, wet, dry, _COUNTERPART_SHARES, out)
     return out.reshape(evidence.shape)

@@ -9,13 +9,14 @@ import pyproj
 import pytest
 import shapely
 from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
+
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.grid import Grid, area_mask, grid_for, parse_crs, utm_of
 from floodfuse.pipeline.ingest.resample import resample, source_coordinates
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.ndimage import map_coordinates
 
 UTM = pyproj.CRS("EPSG:32630")
 WGS84 = pyproj.CRS("EPSG:4326")
@@ -39,9 +40,7 @@ def test_the_zone_is_that_of_the_middle_and_the_hemisphere() -> None:
     assert utm_of(Area(shapely.box(36.0, -3.5, 36.1, -3.4), "")).to_epsg() == 32737
 
 
-@given(
-    st.integers(0, 199), st.integers(0, 239), st.sampled_from([64, 100, 512]), st.integers(1, 5)
-)
+@given(st.integers(0, 199), st.integers(0, 239), st.sampled_from([64, 100, 512]), st.integers(1, 5))
 def test_blocks_tile_the_window_without_gap_or_overlap(row: int, column: int, size: int, halo: int) -> None:
     window = replace(LATTICE, rows=LATTICE.rows - row, columns=LATTICE.columns - column)
     hits = np.zeros(window.shape, int)
@@ -69,8 +68,16 @@ def test_an_area_mask_does_not_depend_on_the_window() -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 150), st.integers(0, 150), st.integers(1, 40), st.integers(1, 40), st.sampled_from([7.0, 13.0, 45.0]))
-def test_a_ground_pixel_has_the_same_bits_in_every_window(row: int, column: int, rows: int, columns: int, metres: float) -> None:
+@given(
+    st.integers(0, 150),
+    st.integers(0, 150),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([7.0, 13.0, 45.0]),
+)
+def test_a_ground_pixel_has_the_same_bits_in_every_window(
+    row: int, column: int, rows: int, columns: int, metres: float
+) -> None:
     rng = np.random.default_rng(5)
     degrees = metres / 111_000.0
     source_transform = Affine(degrees, 0, -1.08, 0, -degrees, 41.74)
@@ -129,4 +136,6 @@ def test_no_data_does_not_spread_beyond_half_a_weight_and_never_into_values() ->
     at = source_coordinates(grid, UTM, Affine(10.0, 0, 1.0, 0, -10.0, -1.0))
     found = resample(source, at, (0, 0), (1.0, 1.0))[0]
     assert np.nanmax(found) == np.nanmin(found) == 1.0
-    assert np.isnan(found[5:15, 5:15]).sum() == 1  # it has 0.81 of the weight of one target, at most 0.09 elsewhere
+    assert (
+        np.isnan(found[5:15, 5:15]).sum() == 1
+    )  # it has 0.81 of the weight of one target, at most 0.09 elsewhere

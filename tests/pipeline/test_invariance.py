@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from pyproj import Transformer
+
 from floodfuse.catalogs.acquisition import OBSERVING
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.pipeline.area import parse_area
@@ -18,7 +20,6 @@ from floodfuse.pipeline.publish import zarr_store
 from floodfuse.pipeline.scene import node_path, open_scene, prepare, read_scene
 from floodfuse.pipeline.search import find
 from floodfuse.pipeline.settings import MapSettings
-from pyproj import Transformer
 
 pytestmark = pytest.mark.slow
 
@@ -104,15 +105,20 @@ def test_a_scene_is_lazy_and_equals_what_is_read_at_once(archive: Archive) -> No
     eager = read_scene(acquisitions, grid)
     for acquisition in acquisitions:
         path = "/terrain" if acquisition.sensor == "terrain" else node_path(acquisition)
-        for name, variable in eager[path].dataset.data_vars.items():
-            assert np.array_equal(lazy[path][name].values, variable.values, equal_nan=variable.dtype.kind == "f")
+        now, later = eager[path].to_dataset(), lazy[path].to_dataset()
+        for name, variable in now.data_vars.items():
+            assert np.array_equal(
+                later[name].values, variable.values, equal_nan=variable.dtype.kind == "f"
+            ), name
 
 
 def test_explaining_a_pixel_gives_what_the_map_holds(whole: Path) -> None:
     grid, product = layers(whole)
     rng = np.random.default_rng(4)
     to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
-    for row, column in zip(rng.integers(20, grid.rows - 20, 6), rng.integers(20, grid.columns - 20, 6), strict=True):
+    for row, column in zip(
+        rng.integers(20, grid.rows - 20, 6), rng.integers(20, grid.columns - 20, 6), strict=True
+    ):
         lon, lat = to_degrees.transform(grid.x()[column], grid.y()[row])
         found = explain(whole, lon, lat)
         assert found.matches_product
