@@ -39,6 +39,7 @@ GDAL_HTTP = {
 """For `rasterio.Env` around files that lie behind a URL."""
 _ANY_YEAR = frozenset(c for p in products.PRODUCTS if p.sensor is Sensor.TERRAIN for c in p.collections)
 _MOST_VERTICES = 500  # of a searched geometry; servers refuse long ones
+_WHAT_TO_GIVE = "Give the URL of a STAC API's landing page or of a catalog.json."
 _PAGE = 100
 _MOST_ITEMS = 5000
 
@@ -98,14 +99,22 @@ def search(
     BadRequest
         If the archive can't be reached, is not STAC, or refuses the search; with the URL and the cure.
     """
-    archive = catalog if isinstance(catalog, Archive) else ARCHIVES.get(catalog) or Archive(catalog)
+    archive = catalog if isinstance(catalog, Archive) else known(catalog)
     landing = _asked(archive.url, lambda: static.http_io().read_text(archive.url))
     if not _is_api(landing, archive.url):
         return list(static.acquisitions(archive.url, products.to_acquisition))
     reach = timedelta(days=max(window_days, SEARCH_DAYS))
     found = _asked(archive.url, lambda: list(_items(archive, geometry, (time - reach, time + reach))))
+    if len(found) >= _MOST_ITEMS:
+        raise CatalogError(f"{archive.url}: {len(found)} items or more. Choose a smaller area, or --window.")
     acquisitions = (products.to_acquisition(item) for item in newest(found))
     return [_signed(a) if archive.signed else a for a in acquisitions if a is not None]
+
+
+def known(name: str) -> Archive:
+    """The archive of a name or a URL; a known one's URL means the known one."""
+    by_url = {archive.url: archive for archive in ARCHIVES.values()}
+    return ARCHIVES.get(name) or by_url.get(name.rstrip("/")) or Archive(name)
 
 
 def _asked(url: str, ask: Callable[[], T]) -> T:
@@ -119,10 +128,7 @@ def _asked(url: str, ask: Callable[[], T]) -> T:
         if status is None:
             why, cure = static.one_line(error), "Check the address and the network, or use files of your own."
         elif status == 404:
-            why, cure = (
-                "not found (HTTP 404)",
-                "Give the URL of a STAC API's landing page or of a catalog.json.",
-            )
+            why, cure = "not found (HTTP 404)", _WHAT_TO_GIVE
         elif status in (401, 403):
             why, cure = f"access refused (HTTP {status})", "floodfuse reads open archives only."
         else:
@@ -139,14 +145,10 @@ def _is_api(landing: str, url: str) -> bool:
     try:
         content = json.loads(landing)
     except ValueError as error:
-        raise CatalogError(
-            f"{url}: no JSON, so no STAC. Give the URL of a STAC API's landing page or of a catalog.json."
-        ) from error
+        raise CatalogError(f"{url}: no JSON, so no STAC. {_WHAT_TO_GIVE}") from error
     if not isinstance(content, dict) or not isinstance(content.get("links"), list):
-        raise CatalogError(
-            f"{url}: JSON, but no STAC catalogue. Give the URL of a landing page or catalog.json."
-        )
-    return any(link.get("rel") == "search" for link in content["links"])
+        raise CatalogError(f"{url}: JSON, but no STAC. {_WHAT_TO_GIVE}")
+    return any(isinstance(link, dict) and link.get("rel") == "search" for link in content["links"])
 
 
 def _items(

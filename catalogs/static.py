@@ -117,7 +117,7 @@ def _asset(asset: pystac.Asset) -> dict[str, Any]:
 
 
 def href_of(asset: pystac.Asset) -> str:
-    """Where an asset is, absolute. Of a web address, what must not stand in one (a space, an é) is escaped."""
+    """Where an asset is, absolute. What must not stand in a web address (a space, an é) is escaped."""
     href = asset.get_absolute_href() or asset.href
     return quote(href, safe=_IN_URLS) if href.startswith(("http://", "https://")) else href
 
@@ -197,8 +197,8 @@ def one_line(error: Exception) -> str:
 def add(folder: Path, new: list[Acquisition]) -> Path:
     """Add acquisitions to the static catalogue in `folder`, made where there is none.
 
-    One of the same id is replaced. Hrefs of files are stored relative to the item, so that the folder can be moved
-    with its data. Returns the path of `catalog.json`. The catalogue file is replaced in one step, after the items.
+    One of the same id is replaced. Hrefs of files are stored relative to the item, so that the folder can be
+    moved with its data. Returns the path of `catalog.json`, which is replaced in one step, after the items.
 
     Raises
     ------

@@ -50,7 +50,11 @@ def main() -> None:
         axis.set_axis_off()
     shown = [k for k in LEGEND if k is not MapClass.NOT_OBSERVED]
     handles = [
-        Patch(facecolor="#%02x%02x%02x" % LEGEND[k].rgba[:3], edgecolor="#bbbbbb", label=LEGEND[k].label)
+        Patch(
+            facecolor="#{:02x}{:02x}{:02x}".format(*LEGEND[k].rgba[:3]),
+            edgecolor="#bbbbbb",
+            label=LEGEND[k].label,
+        )
         for k in shown
     ]
     figure.legend(handles=handles, ncol=3, loc="lower center", frameon=False, fontsize=10, handlelength=1.2)

@@ -83,9 +83,7 @@ def channel_weights(names: Sequence[str], looks: float) -> list[float]:
 
     leading = sum(name in _LEADING for name in names)
     rest = worth(len(names)) - worth(leading)
-    return [
-        worth(leading) / leading if name in _LEADING else rest / (len(names) - leading) for name in names
-    ]
+    return [worth(leading) / leading if name in _LEADING else rest / (len(names) - leading) for name in names]
 
 
 @numba.njit(nogil=True, cache=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from floodfuse.catalogs import archives, static
+from floodfuse.catalogs import archives, products, static
 from floodfuse.catalogs.acquisition import Acquisition, Sensor
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.area import Area
@@ -57,7 +57,7 @@ def find(
 
 def _candidates(catalog: str, area: Area, time: datetime, window_days: float) -> Iterable[Acquisition]:
     if "://" not in catalog and Path(catalog).exists():
-        return static.acquisitions(catalog)
+        return static.acquisitions(catalog, products.to_acquisition)
     if "://" in catalog or catalog in archives.ARCHIVES:
         return archives.search(catalog, area.geometry, time, window_days)
     raise BadRequest(

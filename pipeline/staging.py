@@ -13,6 +13,8 @@ from pathlib import Path
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.product import RUN_FILE
 
+_PROBE_BYTES = 16 << 20
+
 
 def check_target(out: Path, overwrite: bool) -> None:
     """Refuse an output folder that holds something else, or that can't be made.
@@ -57,8 +59,9 @@ def staged(out: Path, overwrite: bool) -> Iterator[Path]:
         _flush(aside)
         _swap(aside, out)
     except BaseException as error:
+        full = _disk_is_full(error) or (_by_gdal(error) and _has_no_room(aside))
         shutil.rmtree(made, ignore_errors=True)
-        if _disk_is_full(error):
+        if full:
             raise BadRequest(
                 f"out '{out}': the disk is full ({_free(out.parent)} free), so the product could not be written. "
                 "Nothing half-written was left. Free some space, or choose another disk with --out."
@@ -116,6 +119,29 @@ def _disk_is_full(error: BaseException | None) -> bool:
         if "No space left on device" in str(error):
             return True
         error = error.__cause__ or error.__context__
+    return False
+
+
+def _by_gdal(error: BaseException) -> bool:
+    """Whether GDAL failed, which reports a full disk in many words and rarely in those of the system."""
+    return type(error).__module__.partition(".")[0] in ("rasterio", "pyogrio")
+
+
+def _has_no_room(folder: Path) -> bool:
+    """Whether the disk, or the user's quota, has no room for about as much as was written so far.
+
+    What was being written when it filled up may be gone already, scratch files among it.
+    """
+    written = sum(Path(top, name).stat().st_size for top, _, names in os.walk(folder) for name in names)
+    if shutil.disk_usage(folder).free < max(written, _PROBE_BYTES):
+        return True
+    try:
+        with (folder / "probe").open("wb") as probe:
+            probe.write(bytes(_PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
     return False
 
 

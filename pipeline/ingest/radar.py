@@ -221,5 +221,7 @@ def _check_angle(acquisition: Acquisition) -> None:
     if not _RADIANS_BELOW <= largest < 90.0:
         cure = "Declare it in degrees."
         if asset is not None:
-            cure = "Declare --incidence-scale, the degrees of one unit: 0.01 for hundredths of a degree, else 1."
+            cure = (
+                "Declare --incidence-scale, the degrees of one unit: 0.01 for hundredths of a degree, else 1."
+            )
         raise BadRequest(f"{source}: {largest:.4g} is no incidence angle in degrees (0 to 90). {cure}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +16,13 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from floodfuse.catalogs.acquisition import Asset
+from floodfuse.catalogs.archives import GDAL_HTTP
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.ingest.resample import SourceCoordinates, resample, source_coordinates
+
+# A raster without georeference is refused below, in words; changing filters for a moment would not be safe in threads.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 Float32 = NDArray[np.float32]
 Decode = Callable[[Float32], Float32]
@@ -49,14 +53,17 @@ class RasterGeometry(NamedTuple):
     height: int
 
 
+def _environment(href: str) -> rasterio.Env | nullcontext[None]:
+    """Time-outs and retries for files behind a URL; local files keep GDAL's own ways, side files included."""
+    remote = "://" in href or href.startswith("/vsicurl")
+    return rasterio.Env(**GDAL_HTTP) if remote else nullcontext()
+
+
 @contextmanager
 def opened(asset: Asset) -> Iterator[rasterio.DatasetReader]:
     """Open a raster that has the asset's band, and turn what goes wrong inside into a `BadRequest`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = rasterio.open(asset.href)
-        with dataset:
+        with _environment(asset.href), rasterio.open(asset.href) as dataset:
             if asset.band > dataset.count:
                 raise BadRequest(
                     f"{asset.href}: has {dataset.count} band(s), and band {asset.band} was asked for. "

@@ -39,8 +39,14 @@ def create(folder: Path, grid: Grid, block: int, attributes: dict[str, str]) -> 
         .rio.write_transform(grid.transform)
         .rio.write_coordinate_system()
     )
+    chunks = (min(block, grid.rows), min(block, grid.columns))
     encoding = {
-        name: {"chunks": (min(block, grid.rows), min(block, grid.columns)), "_FillValue": _fill(name)}
+        name: {
+            "chunks": chunks,
+            "_FillValue": _fill(name),
+            "fill_value": _fill(name),
+            "grid_mapping": dataset.rio.grid_mapping,  # what is passed here replaces what rioxarray noted
+        }
         for name in LAYERS
     }
     with warnings.catch_warnings():

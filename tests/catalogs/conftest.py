@@ -60,7 +60,7 @@ class Quiet(BaseHTTPRequestHandler):
 
 
 class Files(Quiet, SimpleHTTPRequestHandler):
-    """Files of a folder; `ranges` answers byte ranges, `token` refuses rasters without `?sig=token` and gives it out."""
+    """Files of a folder; with `ranges` or without; with `token`, rasters only to those who bring it."""
 
     def __init__(self, *args: Any, ranges: bool, token: str | None, **kwargs: Any) -> None:
         self.ranges, self.token = ranges, token
@@ -105,7 +105,7 @@ def serve() -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def serve_api() -> Iterator[Callable[..., str]]:
-    """`serve_api(items, methods=…, log=…)` puts a STAC API on the web and gives the URL of its landing page."""
+    """`serve_api(items, methods, log, fail_first)` puts a STAC API on the web and gives its URL."""
     with _stack() as enter:
 
         def start(

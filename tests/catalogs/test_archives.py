@@ -1,4 +1,4 @@
-"""Archives over HTTP, against real servers on 127.0.0.1: searching, reading what was found, and every refusal."""
+"""Archives over HTTP, against real servers on 127.0.0.1: searching, reading what was found, refusals."""
 
 from __future__ import annotations
 
@@ -82,11 +82,16 @@ def test_known_archives_are_asked_for_what_can_be_read(archive: Archive) -> None
     assert set(archive.collections) <= set(products.BY_COLLECTION)
 
 
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_known_archives_are_known_by_name_and_url(name: str) -> None:
+    assert archives.known(name) == archives.known(ARCHIVES[name].url + "/") == ARCHIVES[name]
+
+
 @pytest.mark.parametrize("methods", [("GET", "POST"), ("POST",), ("GET",)], ids="+".join)
 def test_an_api_is_searched(serve_api: Serve, methods: tuple[str, ...]) -> None:
     log: list[dict[str, Any]] = []
     found = archives.search(serve_api(some_items(), methods, log), AREA, TIME, 5.0)
-    # Days beyond the window are found too, for the caller to name; terrain whatever its time; other places not.
+    # Days beyond the window too, for the caller to name; terrain whatever its time; other places not.
     assert sorted(ids(found)) == ["dem", "s1", "s2-day-1", "s2-day-29", "s2-day-4", "s2-day-9"]
     assert {query["method"] for query in log} == {"POST" if "POST" in methods else "GET"}
     assert not any("sentinel-1-grd" in query["collections"] for query in log)

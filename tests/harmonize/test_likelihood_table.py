@@ -23,7 +23,9 @@ NESZ_DB = -26.0
 ROUNDING = 1e-5  # of float32 values of some tens of nats
 
 
-@pytest.fixture(scope="module", params=[("C_VV", 4.4), ("C_VH", 1.0), ("L_HH", 4.0), ("L_HV", 110.0), ("L_VV", 20.0)])
+@pytest.fixture(
+    scope="module", params=[("C_VV", 4.4), ("C_VH", 1.0), ("L_HH", 4.0), ("L_HV", 110.0), ("L_VV", 20.0)]
+)
 def table(request: pytest.FixtureRequest) -> NDArray[np.float32]:
     channel, looks = request.param
     return evidence_table(channel, looks, NESZ_DB)
@@ -69,7 +71,9 @@ def test_darkest_values_speak_for_water_and_brightest_against_it(channel: str) -
     assert all(brightest[W] < brightest[k] for k in DRY)
 
 
-@pytest.mark.parametrize(("channel", "looks"), [("C_VV", 4.4), ("C_VH", 20.0), ("L_HH", 4.0), ("L_HV", 110.0)])
+@pytest.mark.parametrize(
+    ("channel", "looks"), [("C_VV", 4.4), ("C_VH", 20.0), ("L_HH", 4.0), ("L_HV", 110.0)]
+)
 @pytest.mark.parametrize("theta", [20.0, 38.0, 55.0])
 def test_classes_without_a_rule_keep_their_exact_density(channel: str, looks: float, theta: float) -> None:
     """Water, flooded herbs: the table is robust(ln p per dB) with the noise floor as gamma0 at that angle."""

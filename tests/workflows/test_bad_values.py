@@ -126,7 +126,7 @@ def test_radar_with_something_undeclared(
     ("low", "high", "options", "words"),
     [
         (0.52, 0.72, [], ("looks like radians", "57.29")),
-        (3000, 4400, [], ("no incidence angle", "--incidence-scale 0.01")),
+        (3000, 4400, [], ("no incidence angle", "--incidence-scale", "0.01")),
         (30, 44, ["--incidence-scale", "0.01"], ("no incidence angle", "--incidence-scale")),
     ],
 )
