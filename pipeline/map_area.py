@@ -13,7 +13,7 @@ from typing import Any
 import shapely
 
 from floodfuse.catalogs import products
-from floodfuse.catalogs.acquisition import Acquisition, Sensor
+from floodfuse.catalogs.acquisition import RADARS, Acquisition, Sensor
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize import decay, evidence, likelihood, optical, prior
 from floodfuse.harmonize.classes import FLOOD_CLASSES, LEGEND, MapClass
@@ -150,10 +150,8 @@ def _input(acquisition: Acquisition, time: datetime, tally: Tally) -> InputRecor
 
 
 def _warnings(job: Job, tally: Tally, terrain: set[str]) -> list[str]:
-    notes = {
-        p.note for a in job.acquisitions if (p := products.BY_COLLECTION.get(a.collection or "")) and p.note
-    }
-    found = sorted(notes)
+    radars = {a.collection or "" for a in job.acquisitions if a.sensor in RADARS}
+    found = sorted(p.note for name, p in products.BY_COLLECTION.items() if name in radars)
     unseen = tally.classes[int(MapClass.NOT_OBSERVED)] / tally.pixels
     if unseen == 1.0:
         found.append("No sensor has a valid value anywhere in the area: all of it is 'not observed'.")

@@ -53,6 +53,13 @@ class MapSettings(BaseModel):
         """Names in one comma-separated text, as on the command line."""
         return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
 
+    @field_validator("sensors")
+    @classmethod
+    def _sensors_observe(cls, value: tuple[Sensor, ...]) -> tuple[Sensor, ...]:
+        if Sensor.TERRAIN in value:
+            raise ValueError(f"terrain is used wherever it is at hand; choose among {', '.join(OBSERVING)}")
+        return value
+
     def product_time(self) -> datetime:
         """The time the product stands for, UTC."""
         return parse_time(self.date)
@@ -115,7 +122,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise BadRequest(f"settings {file}: holds no `key: value` lines. Write e.g. `date: 2019-09-17`.")
-    return {str(key): _plain(value) for key, value in content.items()}
+    return {str(key): _plain(value) for key, value in content.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:
@@ -126,6 +133,8 @@ def _plain(value: Any) -> Any:
 def _in_words(problem: ErrorDetails) -> str:
     name = str(problem["loc"][0])
     if problem["type"] == "missing":
-        return f"'{name}' is missing: give --{name}, or `{name}:` in the settings file."
-    message = problem["msg"][0].lower() + problem["msg"][1:]
+        option = "it as the first argument" if name == "area" else f"--{name}"
+        return f"'{name}' is missing: give {option}, or `{name}:` in the settings file."
+    reason = problem["msg"].removeprefix("Value error, ")
+    message = reason[0].lower() + reason[1:]
     return f"{name} '{problem['input']}': {message}. It means: {MapSettings.model_fields[name].description}."

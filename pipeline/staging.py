@@ -11,7 +11,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.pipeline.product import RUN_FILE
+from floodfuse.pipeline.product import (
+    DIAGNOSTICS_FILE,
+    FLOOD_FILE,
+    ITEM_FILE,
+    POLYGONS_FILE,
+    PROBABILITY_FILE,
+    PROJECT_FILE,
+    REPORT_FILE,
+    RUN_FILE,
+    ZARR_FILE,
+)
+from floodfuse.pipeline.publish.preview import PREVIEW_FILE
+
+PRODUCT_FILES = (
+    FLOOD_FILE,
+    PROBABILITY_FILE,
+    DIAGNOSTICS_FILE,
+    POLYGONS_FILE,
+    PROJECT_FILE,
+    ITEM_FILE,
+    REPORT_FILE,
+    PREVIEW_FILE,
+    RUN_FILE,
+    ZARR_FILE,
+)
 
 _PROBE_BYTES = 16 << 20
 
@@ -28,9 +52,11 @@ def check_target(out: Path, overwrite: bool) -> None:
         if not out.is_dir():
             raise BadRequest(f"out '{out}': is a file. Name a folder that does not exist yet.")
         if any(out.iterdir()):
-            if not (out / RUN_FILE).exists():
+            other = _not_of_a_product(out)
+            if other is not None:
                 raise BadRequest(
-                    f"out '{out}': holds something else than a product. Name another folder; nothing was touched."
+                    f"out '{out}': holds something else than a product ('{other}'). Name another folder; "
+                    "nothing was touched."
                 )
             if not overwrite:
                 raise BadRequest(
@@ -42,6 +68,17 @@ def check_target(out: Path, overwrite: bool) -> None:
         raise BadRequest(
             f"out '{out}': '{existing}' can't be written to. Choose another folder or change its permissions."
         )
+
+
+def _not_of_a_product(folder: Path) -> str | None:
+    """What of a folder's content no product has, if anything: replacing the product would lose it.
+
+    What QGIS and GDAL put beside a file (`flood.gpkg-wal`, `flood.qgz~`, `flood.tif.aux.xml`) belongs to the product.
+    """
+    if not (folder / RUN_FILE).exists():
+        return next(path.name for path in folder.iterdir())
+    names = sorted(path.name for path in folder.iterdir())
+    return next((name for name in names if not name.startswith(PRODUCT_FILES)), None)
 
 
 @contextmanager

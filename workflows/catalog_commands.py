@@ -70,7 +70,7 @@ def add(
     mask_convention: Annotated[MaskConvention | None, typer.Option(help="How the mask is coded.")] = None,
     metadata: Annotated[Path | None, typer.Option(help="CARD4L summary XML of a PALSAR-2 product.")] = None,
     calibration: Annotated[
-        float | None, typer.Option(help="CF in 10 log10(DN^2) + CF. [PALSAR-2: -83]")
+        float | None, typer.Option(help="CF in 10 log10(DN^2) + CF. (PALSAR-2: -83)")
     ] = None,
     looks: Annotated[float | None, typer.Option(help="Equivalent number of looks.")] = None,
     nesz: Annotated[
@@ -80,11 +80,11 @@ def add(
         bool, typer.Option("--noise-included", help="Noise was not subtracted.")
     ] = False,
     offset: Annotated[
-        float | None, typer.Option(help="Added to Sentinel-2 DN, -1000 or 0. [settled by the data]")
+        float | None, typer.Option(help="Added to Sentinel-2 DN, -1000 or 0. (default: settled by the data)")
     ] = None,
     baseline: Annotated[str | None, typer.Option(help="Sentinel-2 processing baseline, e.g. 05.09.")] = None,
     identity: Annotated[
-        str | None, typer.Option("--id", help="Name in the catalogue. [from time and file]")
+        str | None, typer.Option("--id", help="Name in the catalogue. (default: from time and file)")
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -114,15 +114,21 @@ def add(
     prepare([acquisition])
     if sensor in RADARS:
         radar.check_spread(acquisition)
-    known = (folder / static.CATALOG_FILE).exists() and acquisition.id in {a.id for a in static.acquisitions(folder)}
+    known = (folder / static.CATALOG_FILE).exists() and acquisition.id in {
+        a.id for a in static.acquisitions(folder)
+    }
     try:
         static.add(folder, [acquisition])
     except OSError as error:
-        raise BadRequest(f"{folder}: can't be written to ({error.strerror}). Choose another folder, or free it.") from error
+        raise BadRequest(
+            f"{folder}: can't be written to ({error.strerror}). Choose another folder, or free it."
+        ) from error
     if json:
         console.show_json(acquisition)
     else:
-        console.say(f"{'Replaced' if known else 'Added'} {acquisition.id} {'in' if known else 'to'} {folder}.")
+        console.say(
+            f"{'Replaced' if known else 'Added'} {acquisition.id} {'in' if known else 'to'} {folder}."
+        )
 
 
 def _check_file(asset: Asset) -> None:
@@ -148,6 +154,7 @@ def _from_metadata(file: Path | None) -> dict[str, Any]:
         "orbit_state": summary.orbit_state,
         "mask_convention": summary.mask_convention,
         "calibration_db": summary.calibration_db,
+        "incidence_scale": summary.incidence_scale,
     }
     return _given(fields)
 
@@ -294,11 +301,22 @@ def _faults(acquisition: Acquisition) -> list[str]:
 
 
 def simulated_archive(folder: Path, size: int, seed: int) -> Archive:
-    """Write a simulated archive; what the simulator can't do is the request's fault."""
+    """Write a simulated archive; what the simulator, or the disk, can't do is the request's fault."""
     try:
         return write_archive(folder, size=size, seed=seed)
     except ValueError as error:
         raise BadRequest(f"simulated archive: {error}") from error
+    except OSError as error:
+        raise BadRequest(
+            f"{folder}: can't be written to ({error.strerror or error}). Name another folder, or free some space."
+        ) from error
+
+
+def check_is_new(folder: Path) -> None:
+    """Refuse a folder that is there already and not empty, or is a file."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        state = "is not empty" if folder.is_dir() else "is a file"
+        raise BadRequest(f"{folder}: {state}. Name a folder that does not exist yet.")
 
 
 @app.command("simulate")
@@ -309,8 +327,7 @@ def simulate(
     json: AsJson = False,
 ) -> None:
     """Write an archive of simulated scenes, with `truth.tif` and `aoi.geojson` (its `date` is the day to map)."""
-    if folder.exists() and any(folder.iterdir()):
-        raise BadRequest(f"{folder}: is not empty. Name a new folder for the simulated archive.")
+    check_is_new(folder)
     archive = simulated_archive(folder, size, seed)
     if json:
         console.show_json(

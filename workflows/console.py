@@ -92,7 +92,6 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 def run(app: typer.Typer) -> None:
     """Run the command line and turn what goes wrong into one message and an exit code."""
-    os.environ.setdefault("CPL_LOG", os.devnull)  # GDAL's own lines; what matters of them comes as exceptions
     try:
         app()
     except BadRequest as error:

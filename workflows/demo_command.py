@@ -11,14 +11,13 @@ import typer
 from rich.table import Table
 
 from floodfuse.catalogs.acquisition import OBSERVING, Sensor
-from floodfuse.catalogs.errors import BadRequest
 from floodfuse.catalogs.simulated.archive import Archive
 from floodfuse.pipeline.map_area import map_area
 from floodfuse.pipeline.product import PROJECT_FILE, REPORT_FILE
 from floodfuse.pipeline.score import Scores, score
 from floodfuse.pipeline.settings import MapSettings
 from floodfuse.workflows import console
-from floodfuse.workflows.catalog_commands import simulated_archive
+from floodfuse.workflows.catalog_commands import check_is_new, simulated_archive
 from floodfuse.workflows.options import AsJson, Quiet
 
 ARCHIVE_FOLDER, PRODUCT_FOLDER, WITHOUT_L_FOLDER = "archive", "flood", "flood-without-alos2"
@@ -43,8 +42,7 @@ def demo_command(
     quiet: Quiet = False,
 ) -> None:
     """Simulate an archive of scenes, map it with and without L-band radar, and score both against the known truth."""
-    if out.exists() and any(out.iterdir()):
-        raise BadRequest(f"out '{out}': is not empty. Name another folder with --out, or remove it.")
+    check_is_new(out)
     with console.progress(quiet) as tell:
         tell("simulating scenes", 0, 1)
         archive = simulated_archive(out / ARCHIVE_FOLDER, size, seed)

@@ -40,20 +40,20 @@ def map_command(
     ] = None,
     out: Annotated[str | None, typer.Option(help="Folder to make for the product.", metavar="DIR")] = None,
     window: Annotated[
-        float | None, typer.Option(help="Days around the date to look for data. [default: 3]")
+        float | None, typer.Option(help="Days around the date to look for data. (default: 3)")
     ] = None,
     fusion: Annotated[
-        str | None, typer.Option(help="How evidence is fused. [default: bayes, physics alone]")
+        str | None, typer.Option(help="How evidence is fused. (default: bayes, physics alone)")
     ] = None,
     sensors: Annotated[
-        str | None, typer.Option(help="Sensors that may be used, comma-separated. [default: all three]")
+        str | None, typer.Option(help="Sensors that may be used, comma-separated. (default: all three)")
     ] = None,
     resolution: Annotated[
-        float | None, typer.Option(help="Pixel size in units of the CRS. [default: 10]")
+        float | None, typer.Option(help="Pixel size in units of the CRS. (default: 10)")
     ] = None,
-    crs: Annotated[str | None, typer.Option(help="EPSG:n. [default: UTM zone of the area]")] = None,
-    block: Annotated[int | None, typer.Option(help="Pixels a side of a block. [default: 512]")] = None,
-    workers: Annotated[int | None, typer.Option(help="Blocks worked on at a time. [default: 2]")] = None,
+    crs: Annotated[str | None, typer.Option(help="EPSG:n. (default: UTM zone of the area)")] = None,
+    block: Annotated[int | None, typer.Option(help="Pixels a side of a block. (default: 512)")] = None,
+    workers: Annotated[int | None, typer.Option(help="Blocks worked on at a time. (default: 2)")] = None,
     settings: Annotated[
         Path | None, typer.Option(help="YAML file with any of these options.", metavar="FILE")
     ] = None,

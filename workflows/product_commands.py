@@ -63,7 +63,7 @@ def checksums(product: Path) -> dict[str, str]:
 def _legend() -> Table:
     table = Table(title="Legend", title_justify="left")
     for name in ("value", "class", "meaning"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for value, legend in LEGEND.items():
         r, g, b, alpha = legend.rgba
         swatch = f"[rgb({r},{g},{b})]██[/] " if alpha else "   "
@@ -74,7 +74,7 @@ def _legend() -> Table:
 def _inputs(record: RunRecord) -> Table:
     table = Table(title="Inputs", title_justify="left")
     for name in ("sensor", "acquisition", "time (UTC)", "hours before product", "valid"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for row in record.inputs:
         terrain = row.age_hours is None
         table.add_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib.metadata import version
 from typing import Annotated
 
@@ -47,4 +48,5 @@ def floodfuse(
 
 def main() -> None:
     """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` leaves no more behind than Ctrl-C
     console.run(app)

@@ -100,6 +100,13 @@ def test_order_of_sensors_changes_no_bit(seed: int) -> None:
         assert same(fuse({who: evidence[who] for who in order}, prior), expected)
 
 
+def test_order_of_sensors_does_not_settle_a_tie() -> None:
+    """Two sensors that say the same moved the odds equally far; the one of lower number is named, in any order."""
+    evidence = {who: two_classes(2.0) for who in SENSORS}
+    for order in permutations(evidence):
+        assert fuse({who: evidence[who] for who in order}, prior_of_water(0.5)).decider[0, 0] == SENSORS[0]
+
+
 @reproducible
 @given(seed=seeds)
 def test_posterior_is_bayes_rule_in_double_precision(seed: int) -> None:
