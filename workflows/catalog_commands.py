@@ -22,7 +22,7 @@ from floodfuse.catalogs.acquisition import (
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.harmonize.radiometry import PALSAR2_CF_DB
-from floodfuse.pipeline.ingest import radar
+from floodfuse.pipeline.ingest import alos2, radar
 from floodfuse.pipeline.ingest.reading import geometry_of, opened, sample
 from floodfuse.pipeline.scene import prepare
 from floodfuse.pipeline.settings import parse_time
@@ -110,6 +110,8 @@ def add(
     declared |= _incidence(incidence, sensor, assets)
     for given in assets.values():
         _check_file(given)
+    if sensor is Sensor.ALOS2 and "mask" in assets and "mask_convention" not in declared:
+        declared["mask_convention"] = alos2.mask_convention(assets["mask"])
     acquisition = local.acquisition_of(sensor, assets, when, **declared)
     prepare([acquisition])
     if sensor in RADARS:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 
-from floodfuse.catalogs.acquisition import Acquisition
+from floodfuse.catalogs.acquisition import Acquisition, Asset, MaskConvention
+from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.radiometry import PALSAR2_GHZ
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.ingest import radar
+from floodfuse.pipeline.ingest.reading import sample
 
 BAND = "L"
 LOOKS = 4.0  # cautious: products do not state it
 NESZ_DB = {"hh": -28.0, "hv": -30.0, "vv": -28.0, "vh": -30.0}  # fallback; the CARD4L XML states it by scene
+
+_L22_CODES, _MOSAIC_CODES = {1, 2, 3, 4, 5}, {50, 100, 150, 255}
 
 
 def prepare(acquisition: Acquisition) -> Acquisition:
@@ -23,6 +28,28 @@ def prepare(acquisition: Acquisition) -> Acquisition:
             "nesz_db": NESZ_DB | acquisition.nesz_db,
             "frequency_ghz": acquisition.frequency_ghz or PALSAR2_GHZ,
         }
+    )
+
+
+def mask_convention(mask: Asset) -> MaskConvention:
+    """How a PALSAR-2 mask is coded, from its values: 0, 50, 100, 150, 255 is the mosaic's, 0 to 5 that of Level 2.2.
+
+    Raises
+    ------
+    BadRequest
+        If it is neither.
+    """
+    values = set(np.unique(sample(mask)).astype(int).tolist()) - {0}
+    for convention, codes in (
+        (MaskConvention.PALSAR2_L22, _L22_CODES),
+        (MaskConvention.PALSAR2_MOSAIC, _MOSAIC_CODES),
+    ):
+        if values <= codes:
+            return convention
+    strange = min(values - _L22_CODES - _MOSAIC_CODES, default=min(values))
+    raise BadRequest(
+        f"{mask.href} (mask): holds {strange}, which neither the mosaic nor Level 2.2 uses. "
+        "Declare --mask-convention (valid: 0 is invalid, all else valid)."
     )
 
 

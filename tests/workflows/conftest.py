@@ -104,7 +104,9 @@ def raster() -> Callable[..., Path]:
         tiles = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"}
         kind = {"driver": "GTiff", "count": len(bands), "height": height, "width": width}
         file.parent.mkdir(parents=True, exist_ok=True)
-        with rasterio.open(file, "w", **{**kind, **where, **tiles, "dtype": bands[0].dtype, **profile}) as target:
+        with rasterio.open(
+            file, "w", **{**kind, **where, **tiles, "dtype": bands[0].dtype, **profile}
+        ) as target:
             for number, band in enumerate(bands, start=1):
                 target.write(band, number)
         return file
@@ -135,7 +137,9 @@ def scene(water: NDArray[np.bool_]) -> Layers:
 
 
 @pytest.fixture(scope="session")
-def files(scene: Layers, raster: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(
+    scene: Layers, raster: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """The scene as an archive would hand it over: a file for each sensor."""
     folder = tmp_path_factory.mktemp("scene")
     digital = {p: np.sqrt(scene[p] * 10.0**8.3).round().astype(np.uint16) for p in ("hh", "hv")}

@@ -206,7 +206,9 @@ def test_area_outside_through_the_real_program(
     program: Callable[..., Outcome], refused: Callable[..., None], catalog: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "new" / "flood"
-    outcome = program("map", "-60.9,-37.9,-60.8,-37.8", "--date", "2021-03-04", "--catalog", catalog, "--out", out)
+    outcome = program(
+        "map", "-60.9,-37.9,-60.8,-37.8", "--date", "2021-03-04", "--catalog", catalog, "--out", out
+    )
     refused(outcome, "'-60.9,-37.9,-60.8,-37.8'", "outside all data", str(catalog), out=tmp_path / "new")
 
 
@@ -240,4 +242,6 @@ def test_area_file_without_a_date_needs_one(
     west, south, east, north = map(float, area.split(","))
     box = shapely.geometry.mapping(shapely.box(west, south, east, north))
     file, out = geojson(tmp_path / "area.geojson", box, date=None), tmp_path / "flood"
-    refused(floodfuse("map", file, "--catalog", catalog, "--out", out), "'date' is missing", "--date", out=out)
+    refused(
+        floodfuse("map", file, "--catalog", catalog, "--out", out), "'date' is missing", "--date", out=out
+    )

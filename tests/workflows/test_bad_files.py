@@ -109,7 +109,9 @@ def test_when_mapped(
     refused(map_to(tmp_path / "data", out), str(file), *words, out=out)
 
 
-@pytest.mark.parametrize(("sensor", "name"), [("sentinel1", "mask"), ("sentinel1", "incidence"), ("sentinel2", "scl")])
+@pytest.mark.parametrize(
+    ("sensor", "name"), [("sentinel1", "mask"), ("sentinel1", "incidence"), ("sentinel2", "scl")]
+)
 @pytest.mark.parametrize("damage", [missing, truncated, without_crs])
 def test_a_lesser_asset(
     files: dict[str, Path],
@@ -250,7 +252,9 @@ def _broken_item(folder: Path) -> Path:
 
 def _unknown_scale(folder: Path) -> Path:
     item = next(folder.glob("items/*"))
-    item.write_text(item.read_text().replace('"floodfuse:scale": "power"', '"floodfuse:scale": "logarithmic"'))
+    item.write_text(
+        item.read_text().replace('"floodfuse:scale": "power"', '"floodfuse:scale": "logarithmic"')
+    )
     item.write_text(item.read_text().replace('"floodfuse:scale": "dn"', '"floodfuse:scale": "logarithmic"'))
     return item
 

@@ -46,7 +46,9 @@ def test_settings_file(
     refused(map_to(catalog, out, "--settings", file), f"settings {file}", *words, out=out)
 
 
-@pytest.mark.parametrize("make", [lambda file: None, Path.mkdir, lambda file: file.write_bytes(b"\xff\xfe\xfa\x80")])
+@pytest.mark.parametrize(
+    "make", [lambda file: None, Path.mkdir, lambda file: file.write_bytes(b"\xff\xfe\xfa\x80")]
+)
 def test_settings_file_that_is_none(
     map_to: Callable[..., Outcome],
     refused: Callable[..., None],
@@ -103,8 +105,11 @@ def test_something_missing(
     [
         (["map", "--resolutoin", "20"], ("--resolutoin", "--resolution")),
         (["mapp"], ("mapp", "map")),
-        (["map", "--resolution", "fine"], ("--resolution", "'fine'")),
-        (["catalog", "add", "data", "--sensor", "sentinel9", "--asset", "vv=x.tif"], ("sentinel9", "sentinel1")),
+        (["map", "--resolution", "fine"], ("--resolution", "valid number")),
+        (
+            ["catalog", "add", "data", "--sensor", "sentinel9", "--asset", "vv=x.tif"],
+            ("sentinel9", "sentinel1"),
+        ),
         (["catalog", "add", "data", "--sensor", "sentinel1"], ("--asset",)),
         (["explain", "flood"], ("--at",)),
         (["diff", "flood"], ("B",)),

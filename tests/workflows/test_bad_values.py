@@ -48,7 +48,8 @@ def test_scale_against_the_values(
 
 
 @pytest.mark.parametrize(
-    ("stored", "declared", "looks_like"), [(np.sqrt, "power", "amplitude"), (np.asarray, "amplitude", "power")]
+    ("stored", "declared", "looks_like"),
+    [(np.sqrt, "power", "amplitude"), (np.asarray, "amplitude", "power")],
 )
 def test_speckle_tells_amplitude_from_power(
     scene: Layers,
@@ -64,7 +65,9 @@ def test_speckle_tells_amplitude_from_power(
     file = raster(tmp_path / "s1.tif", stored(scene["vv"]), stored(scene["vh"]))
     options = ("--scale", declared)
     outcome = add(tmp_path / "data", "sentinel1", file, *options, "--looks", 4.4)
-    refused(outcome, str(file), f"declared as {declared}", looks_like, "--scale", "--looks", out=tmp_path / "data")
+    refused(
+        outcome, str(file), f"declared as {declared}", looks_like, "--scale", "--looks", out=tmp_path / "data"
+    )
     assert add(tmp_path / "data", "sentinel1", file, *options).returncode == 0
 
 
@@ -114,7 +117,12 @@ def test_radar_with_something_undeclared(
     tmp_path: Path,
     missing: str,
 ) -> None:
-    declared = {"--time": "2021-03-04T06:00", "--radiometry": "gamma0", "--scale": "power", "--incidence": "38"}
+    declared = {
+        "--time": "2021-03-04T06:00",
+        "--radiometry": "gamma0",
+        "--scale": "power",
+        "--incidence": "38",
+    }
     del declared[missing]
     options = [part for pair in declared.items() for part in pair]
     asset = ["--sensor", "sentinel1", "--asset", f"vv={files['sentinel1']}"]
