@@ -36,15 +36,8 @@ _COUNTERPARTS: dict[EvidenceClass, tuple[EvidenceClass, ...]] = {
 _LAST_FLOODED = int(_FU)
 
 
-def _counterpart_shares() -> NDArray[np.float64]:
-    shares = np.zeros((len(EvidenceClass), len(EvidenceClass)))
-    for k, others in _COUNTERPARTS.items():
-        for other in others:
-            shares[k, other] = 1.0 / len(others)
-    return shares
-
-
-_COUNTERPART_SHARES = _counterpart_shares()
+# The same as two indices for each class, one twice where there is but one, for the loop over pixels.
+_PAIR = np.array([(others[0], others[-1]) for _, others in sorted(_COUNTERPARTS.items())])
 
 
 class Persistence(NamedTuple):
@@ -97,7 +90,7 @@ def decay_evidence(evidence: NDArray[np.float32], p: Persistence) -> NDArray[np.
     wet = np.ascontiguousarray(np.broadcast_to(p.wet, shape), np.float64).ravel()
     dry = np.ascontiguousarray(np.broadcast_to(p.dry, shape), np.float64).ravel()
     out = np.empty_like(flat)
-    _decay(flat, wet, dry, _COUNTERPART_SHARES, out)
+    _decay(flat, wet, dry, _PAIR, out)
     return out.reshape(evidence.shape)
 
 
@@ -106,7 +99,7 @@ def _decay(  # pragma: no cover
     evidence: NDArray[np.float32],
     wet: NDArray[np.float64],
     dry: NDArray[np.float64],
-    shares: NDArray[np.float64],
+    pair: NDArray[np.int64],
     out: NDArray[np.float32],
 ) -> None:
     n_class = evidence.shape[1]
@@ -116,8 +109,6 @@ def _decay(  # pragma: no cover
         for k in range(n_class):
             likelihood[k] = np.exp(evidence[i, k] - best)
         for k in range(n_class):
-            other = 0.0
-            for o in range(n_class):
-                other += shares[k, o] * likelihood[o]
+            other = 0.5 * (likelihood[pair[k, 0]] + likelihood[pair[k, 1]])
             stay = wet[i] if k <= _LAST_FLOODED else dry[i]
             out[i, k] = np.log(stay * likelihood[k] + (1.0 - stay) * other)

@@ -76,7 +76,7 @@ def _fuse(  # pragma: no cover
 ) -> None:
     """`fuse`, pixel by pixel: (pixel, class) arrays in, the rest filled in.
 
-    Works on weights, exp(nats), in float64: nats of all sensors and the prior stay within a few hundred.
+    Works on weights, exp(nats): sums and products in float64, for the nats of all sensors add up to tens.
     """
     n_class, n_sensor = prior.shape[1], sensors.size
     share, weight = np.empty(n_class), np.empty(n_class)
@@ -84,7 +84,7 @@ def _fuse(  # pragma: no cover
     for i in range(prior.shape[0]):
         wet, dry = 0.0, 0.0
         for k in range(n_class):
-            share[k] = np.exp(np.float64(prior[i, k]))
+            share[k] = np.exp(prior[i, k])
             weight[k] = share[k]
             if k < _N_FLOODED:
                 wet += share[k]
@@ -97,7 +97,7 @@ def _fuse(  # pragma: no cover
                 continue
             seen, wet, dry = seen + 1, 0.0, 0.0
             for k in range(n_class):
-                likelihood = np.exp(np.float64(evidence[s][i, k]))
+                likelihood = np.float64(np.exp(evidence[s][i, k]))
                 weight[k] *= likelihood
                 if k < _N_FLOODED:
                     wet += share[k] * likelihood
