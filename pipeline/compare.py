@@ -10,9 +10,8 @@ import numpy as np
 
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.classes import LEGEND, MapClass
-from floodfuse.pipeline.explain import grid_of, load_record
+from floodfuse.pipeline.explain import grid_of, load_record, open_layers
 from floodfuse.pipeline.grid import Grid
-from floodfuse.pipeline.publish import zarr_store
 
 _STRIP_ROWS = 1024
 
@@ -71,7 +70,7 @@ def _overlap(a: Grid, b: Grid) -> Grid | None:
 def _count(
     first: Path, second: Path, a: Grid, b: Grid, common: Grid
 ) -> tuple[Counter[tuple[int, int]], float]:
-    one, two = zarr_store.open_product(first), zarr_store.open_product(second)
+    one, two = open_layers(first), open_layers(second)
     pairs: Counter[tuple[int, int]] = Counter()
     worst = 0.0
     for top in range(0, common.rows, _STRIP_ROWS):

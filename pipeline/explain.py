@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyproj
 import shapely
+import xarray as xr
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition
 from floodfuse.catalogs.errors import BadRequest
@@ -30,8 +31,8 @@ from floodfuse.models import bayes
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.execution import Job, weigh_block
-from floodfuse.pipeline.grid import Grid
-from floodfuse.pipeline.product import RUN_FILE, RunRecord
+from floodfuse.pipeline.grid import Grid, area_mask
+from floodfuse.pipeline.product import RUN_FILE, ZARR_FILE, RunRecord
 from floodfuse.pipeline.publish import zarr_store
 from floodfuse.pipeline.scene import node_path, read_scene
 from floodfuse.pipeline.weigh import DECIDER_OF, HALO_PX
@@ -75,7 +76,18 @@ def load_record(folder: Path) -> RunRecord:
         return RunRecord.load(folder)
     except ValueError as error:
         raise BadRequest(
-            f"{folder / RUN_FILE}: not a record this version can read ({str(error).splitlines()[0]})."
+            f"{folder / RUN_FILE}: not a record this version can read ({str(error).splitlines()[0]}). "
+            "Map the area again."
+        ) from error
+
+
+def open_layers(folder: Path) -> xr.Dataset:
+    """The layers of a product, lazily, or a `BadRequest` where they can't be read."""
+    try:
+        return zarr_store.open_product(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise BadRequest(
+            f"{folder / ZARR_FILE}: missing or damaged. The product is not whole; map the area again."
         ) from error
 
 
@@ -109,7 +121,7 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
     evidence, terrain = weigh_block(job, pixel)
     share = decide.prior_of(terrain, (1, 1))
     posterior = bayes.fuse({who: e.nats for who, e in evidence.items()}, share)
-    inside = np.ones((1, 1), bool)
+    inside = area_mask(job.outline, pixel)
     layers = decide.layers(evidence, posterior, terrain, inside, share)
     stored = int(_stored(folder, grid, pixel))
     value = MapClass(int(layers["flood_class"][0, 0]))
@@ -130,7 +142,7 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
 
 
 def _stored(folder: Path, grid: Grid, pixel: Grid) -> Any:
-    layer = zarr_store.open_product(folder)["flood_class"]
+    layer = open_layers(folder)["flood_class"]
     return layer[pixel.row - grid.row, pixel.column - grid.column].values
 
 

@@ -119,12 +119,7 @@ def add(
     known = (folder / static.CATALOG_FILE).exists() and acquisition.id in {
         a.id for a in static.acquisitions(folder)
     }
-    try:
-        static.add(folder, [acquisition])
-    except OSError as error:
-        raise BadRequest(
-            f"{folder}: can't be written to ({error.strerror}). Choose another folder, or free it."
-        ) from error
+    static.add(folder, [acquisition])
     if json:
         console.show_json(acquisition)
     else:

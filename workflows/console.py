@@ -93,11 +93,13 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 def run(app: typer.Typer) -> None:
     """Run the command line and turn what goes wrong into one message and an exit code."""
     try:
-        app()
+        app(prog_name="floodfuse")
     except BadRequest as error:
         sys.exit(_say(str(error), BAD_REQUEST))
-    except KeyboardInterrupt:
-        sys.exit(_say("interrupted; nothing half-written was left.", INTERRUPTED))
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:  # typer leaves with it, in silence
+            _say("interrupted; nothing half-written was left.", INTERRUPTED)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)

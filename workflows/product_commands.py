@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json as json_module
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,13 +41,13 @@ def inspect_command(product: ProductFolder, json: AsJson = False) -> None:
 def checksums(product: Path) -> dict[str, str]:
     """Every file that `item.json` has a checksum for: as published, changed, or missing."""
     try:
-        item = json_module.loads((product / ITEM_FILE).read_text())
-    except (OSError, ValueError) as error:
+        assets = json_module.loads((product / ITEM_FILE).read_text())["assets"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRequest(
-            f"{product / ITEM_FILE}: can't be read ({error}). The product is not whole; map it again."
+            f"{product / ITEM_FILE}: can't be read ({error}). The product is not whole; map the area again."
         ) from error
     states = {}
-    for asset in item["assets"].values():
+    for asset in assets.values():
         expected = asset.get("file:checksum")
         if expected is None:
             continue
@@ -141,10 +142,10 @@ def explain_command(
 def _position(text: str) -> tuple[float, float]:
     try:
         lon, lat = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise BadRequest(
-            f"at '{text.strip()}': give longitude,latitude in degrees, e.g. --at -0.85,37.95."
-        ) from error
+    except ValueError:
+        lon = lat = math.nan
+    if not (abs(lon) <= 180 and abs(lat) <= 90):
+        raise BadRequest(f"at '{text.strip()}': give longitude,latitude in degrees, e.g. --at -0.85,37.95.")
     return lon, lat
 
 

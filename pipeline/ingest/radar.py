@@ -160,7 +160,7 @@ def check_spread(acquisition: Acquisition) -> None:
         asset = acquisition.assets[pol]
         even = _even_ground(sample_windows(asset))
         told = None if even is None else radiometry.declared_power_or_amplitude(even, acquisition.looks)
-        if told is not None and told != acquisition.scale:
+        if told is not None and told != acquisition.scale.value:
             raise BadRequest(
                 f"{asset.href} ({acquisition.id}, {pol}), declared as {acquisition.scale} of {acquisition.looks:g} looks: "
                 f"the speckle on even ground has the spread of {told}. Declare --scale {told}, or the right --looks; "

@@ -85,7 +85,7 @@ def test_when_added(
     damage: Damage,
     words: tuple[str, ...],
 ) -> None:
-    file = shutil.copy(files[sensor], tmp_path / "scene.tif")
+    file = Path(shutil.copy(files[sensor], tmp_path / "scene.tif"))
     damage(file)
     refused(add(tmp_path / "data", sensor, file), str(file), *words, out=tmp_path / "data")
 
@@ -102,7 +102,7 @@ def test_when_mapped(
     damage: Damage,
     words: tuple[str, ...],
 ) -> None:
-    file = shutil.copy(files[sensor], tmp_path / "scene.tif")
+    file = Path(shutil.copy(files[sensor], tmp_path / "scene.tif"))
     assert add(tmp_path / "data", sensor, file).returncode == 0
     damage(file)
     out = tmp_path / "flood"
@@ -162,7 +162,7 @@ def test_a_damaged_file_elsewhere_does_not_matter(
     files: dict[str, Path], add: Callable[..., Outcome], map_to: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     """Only what is used is opened: a broken file of another date stops nothing."""
-    file = shutil.copy(files["sentinel1"], tmp_path / "old.tif")
+    file = Path(shutil.copy(files["sentinel1"], tmp_path / "old.tif"))
     assert add(tmp_path / "data", "sentinel1", file, "--time", "2020-01-01T06:00").returncode == 0
     assert add(tmp_path / "data", "sentinel1", files["sentinel1"]).returncode == 0
     truncated(file)

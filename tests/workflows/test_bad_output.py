@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 Outcome = subprocess.CompletedProcess[str]
@@ -119,8 +120,6 @@ def test_failed_overwrite_keeps_the_product(
     tmp_path: Path,
 ) -> None:
     """The new product fails in the middle of the run, on a file that nothing samples beforehand."""
-    import numpy as np
-
     out = shutil.copytree(product, tmp_path / "flood")
     before = contents(out)
     clear = np.random.default_rng(0).integers(4, 7, (128, 128)).astype(np.uint8)
@@ -161,9 +160,7 @@ def test_catalogue_that_is_a_file(
     folder = tmp_path / "data"
     folder.write_text("precious")
     folder = folder / "new" if kind == "below a file" else folder
-    refused(
-        add(folder, "sentinel1", files["sentinel1"]), str(folder), "can't be written to", "another folder"
-    )
+    refused(add(folder, "sentinel1", files["sentinel1"]), str(folder), "can't be written", "another folder")
     assert (tmp_path / "data").read_text() == "precious"
 
 
@@ -190,19 +187,19 @@ def on_disk(catalog: Path, area: str, tmp_path: Path) -> Callable[..., Outcome]:
         command = [str(SCRIPT), "map", area, "--date", "2021-03-04", "--catalog", str(catalog)]
         command += ["--out", str(disk / "new" / "flood"), "--quiet", *more]
         script = (
-            f"mount -t tmpfs -o size=100m none {disk} && mkdir {disk}/new && {before} && mount -o remount,{options} {disk} "
+            f"mount -t tmpfs -o size=100m none {disk} && cd {disk} && mkdir new && {before} && mount -o remount,{options} {disk} "
             f'&& cd / && "$@"; code=$?; cd {disk} && find . -type f | sort | xargs -r sha256sum; exit $code'
         )
         shell = [*namespace, "sh", "-c", script, "sh", *command]
-        return subprocess.run(shell, capture_output=True, text=True, timeout=120)
+        return subprocess.run(shell, capture_output=True, text=True, timeout=120, check=False)
 
     return run
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", ["40k", "250k", "600k"])
+@pytest.mark.parametrize("size", ["40k", "300k", "500k"])
 def test_full_disk(on_disk: Callable[..., Outcome], size: str) -> None:
-    """It fills up while the zarr, the first or a later GeoTIFF is written; libtiff has words of its own on that."""
+    """It fills up while the zarr, a GeoTIFF or a later file is written; libtiff has words of its own on that."""
     outcome = on_disk(f"size={size}", "true")
     assert outcome.returncode == 2, outcome
     assert "the disk is full" in outcome.stderr and "Free some space" in outcome.stderr
