@@ -90,6 +90,11 @@ def _with_known_polarizations(by_polarization: dict[str, float]) -> dict[str, fl
     unknown = sorted(set(by_polarization) - set(POLARIZATIONS))
     if unknown:
         raise ValueError(f"'{unknown[0]}' is no polarization; known are {', '.join(POLARIZATIONS)}")
+    strange = [value for value in by_polarization.values() if not -60.0 < value < 0.0]
+    if strange:
+        raise ValueError(
+            f"{strange[0]:g} is no noise floor in dB; those of these radars lie between -60 and 0"
+        )
     return by_polarization
 
 

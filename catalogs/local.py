@@ -33,7 +33,9 @@ def parse_asset(text: str, sensor: Sensor) -> tuple[str, Asset]:
     name, separator, location = text.partition("=")
     known = ASSET_NAMES[sensor]
     if not separator or not location:
-        raise BadRequest(f"asset '{text}': write it as NAME=FILE or NAME=FILE:BAND, e.g. {known[0]}=scene.tif:1.")
+        raise BadRequest(
+            f"asset '{text}': write it as NAME=FILE or NAME=FILE:BAND, e.g. {known[0]}=scene.tif:1."
+        )
     if name not in known:
         raise BadRequest(f"asset '{text}': {sensor} has no '{name}'; it takes {', '.join(known)}.")
     path, colon, band = location.rpartition(":")
@@ -48,7 +50,9 @@ def _absolute(location: str) -> str:
     return location if "://" in location or location.startswith("/vsi") else str(Path(location).resolve())
 
 
-def acquisition_of(sensor: Sensor, assets: dict[str, Asset], time: datetime | None, **declared: Any) -> Acquisition:
+def acquisition_of(
+    sensor: Sensor, assets: dict[str, Asset], time: datetime | None, **declared: Any
+) -> Acquisition:
     """An acquisition of local files; `declared` holds fields of `Acquisition`, None where the user said nothing.
 
     Raises
@@ -57,7 +61,9 @@ def acquisition_of(sensor: Sensor, assets: dict[str, Asset], time: datetime | No
         If there are no assets, no time, a file can't be placed, or a declared value can't be right.
     """
     if not assets:
-        raise BadRequest(f"no assets: give at least one --asset, e.g. --asset {ASSET_NAMES[sensor][0]}=FILE:1.")
+        raise BadRequest(
+            f"no assets: give at least one --asset, e.g. --asset {ASSET_NAMES[sensor][0]}=FILE:1."
+        )
     if time is None and sensor is not Sensor.TERRAIN:
         raise BadRequest(f"no time: {sensor} needs --time, e.g. --time 2019-09-17T06:10.")
     when = time or NO_TIME
@@ -65,7 +71,9 @@ def acquisition_of(sensor: Sensor, assets: dict[str, Asset], time: datetime | No
     fields = {key: value for key, value in declared.items() if value is not None}
     identity = fields.pop("id", None) or _default_id(sensor, when, first)
     if not _IDENTITY.fullmatch(identity):
-        raise BadRequest(f"id '{identity}': only letters, digits and . _ + - may be in it. Give another with --id.")
+        raise BadRequest(
+            f"id '{identity}': only letters, digits and . _ + - may be in it. Give another with --id."
+        )
     try:
         return Acquisition(
             id=identity, sensor=sensor, time=when, footprint=footprint(first.href), assets=assets, **fields
@@ -73,7 +81,9 @@ def acquisition_of(sensor: Sensor, assets: dict[str, Asset], time: datetime | No
     except ValidationError as error:
         problem = error.errors()[0]
         field, reason = ".".join(map(str, problem["loc"])), problem["msg"]
-        raise BadRequest(f"{field} '{problem['input']}': {reason[0].lower()}{reason[1:]}. Correct it and add again.") from error
+        raise BadRequest(
+            f"{field} '{problem['input']}': {reason[0].lower()}{reason[1:]}. Correct it and add again."
+        ) from error
 
 
 def _default_id(sensor: Sensor, time: datetime, asset: Asset) -> str:
@@ -90,9 +100,13 @@ def footprint(href: str) -> dict[str, Any]:
             with rasterio.open(href) as dataset:
                 crs, transform, width, height = dataset.crs, dataset.transform, dataset.width, dataset.height
     except RasterioError as error:
-        raise BadRequest(f"{href}: missing, damaged or not a raster ({error}). Check the path, or get the file again.") from error
+        raise BadRequest(
+            f"{href}: missing, damaged or not a raster ({error}). Check the path, or get the file again."
+        ) from error
     if crs is None:
-        raise BadRequest(f"{href}: has no CRS, so it can't be placed. Assign the one it was made in (gdal_edit -a_srs).")
+        raise BadRequest(
+            f"{href}: has no CRS, so it can't be placed. Assign the one it was made in (gdal_edit -a_srs)."
+        )
     steps = [i / (_EDGE_POINTS - 1) for i in range(_EDGE_POINTS)]
     pixels = (
         [(s * width, 0) for s in steps]

@@ -108,6 +108,7 @@ class Exclusion(IntFlag):
     CANOPY_HIDES_GROUND = 16
     BUILT_UP = 32
     STEEP_OR_HIGH = 64
+    EVIDENCE_TOO_WEAK = 128
 
 
 EXCLUSION_LABELS: dict[Exclusion, str] = {
@@ -117,5 +118,6 @@ EXCLUSION_LABELS: dict[Exclusion, str] = {
     Exclusion.LAYOVER_OR_SHADOW: "radar masked: layover or shadow",
     Exclusion.CANOPY_HIDES_GROUND: "trees, and no evidence that reaches the ground",
     Exclusion.BUILT_UP: "built-up, and intensity can't tell there",
-    Exclusion.STEEP_OR_HIGH: "too steep or too high above drainage for standing water",
+    Exclusion.STEEP_OR_HIGH: "steep or high above drainage: standing water is unlikely",
+    Exclusion.EVIDENCE_TOO_WEAK: "seen, but too weakly or too long ago to tell",
 }

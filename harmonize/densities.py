@@ -90,7 +90,7 @@ def _shifted(
 # steeper. Water, L band: compact function, 4 m/s, 30 to 46 deg, in which VV is much less steep than HH.
 # Flooded forest, L-VV: +1.1 dB of flooding instead of +3.3 (3.5). Cross-polarization is reciprocal.
 TABLE["C_HH"] = _shifted("C_VV", {_W: -4.2}, 1.5, -0.566)
-TABLE["L_VV"] = _shifted("L_HH", {_W: 4.4, _FF: -2.4, _BS: 1.0}, 1.5, -0.361)
+TABLE["L_VV"] = _shifted("L_HH", {_W: 4.9, _FF: -2.4, _BS: 1.0}, 1.5, -0.361)
 TABLE["C_HV"] = TABLE["C_VH"]
 TABLE["L_VH"] = TABLE["L_HV"]
 

@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 EPSILON_0_F_M = 8.8541878128e-12
 _EPSILON_0_ROUNDED = 8.854e-12  # with which the soil models were fitted
-_HIGH_FREQUENCY_WATER = 4.9  # permittivity of water far above its relaxation, as the single-Debye models take it
+_HIGH_FREQUENCY_WATER = (
+    4.9  # permittivity of water far above its relaxation, as the single-Debye models take it
+)
 _SOLID_DENSITY = 2.664  # of soil particles, g/cm3
 _MIXING = 0.65  # exponent of Dobson's mixing rule
 
@@ -40,7 +42,9 @@ def require_inside(name: str, value: ArrayLike, low: float, high: float, unit: s
     outside = np.fmax(low - x, x - high)
     if np.any(outside > 0.0):
         worst = x.flat[int(np.nanargmax(outside))]
-        raise ValueError(f"{name} of {worst:g} {unit}".rstrip() + f" is outside {low:g} to {high:g} {unit}".rstrip())
+        raise ValueError(
+            f"{name} of {worst:g} {unit}".rstrip() + f" is outside {low:g} to {high:g} {unit}".rstrip()
+        )
     return x
 
 
@@ -77,7 +81,9 @@ def water_permittivity(
     f = require_inside("frequency", frequency_ghz, 0.1, 1000.0, "GHz")
     t = require_inside("water temperature", temperature_c, 0.0, 30.0, "C")
     s = require_inside("salinity", salinity_psu, 0.0, 40.0, "psu")
-    static = 87.85306 * np.exp(-0.00456992 * t - 0.46606917e-2 * s + 0.26087876e-4 * s**2 + 0.63926782e-5 * s * t)
+    static = 87.85306 * np.exp(
+        -0.00456992 * t - 0.46606917e-2 * s + 0.26087876e-4 * s**2 + 0.63926782e-5 * s * t
+    )
     middle = 6.3000075 * np.exp(-0.26242021e-2 * t + 0.42984155e-2 * s - 0.34414691e-4 * s * t)
     slow_ns = (0.17667420e-3 - 0.20491560e-6 * s) * np.exp(583.66888 / (t + 126.34992))
     fast_ns = (0.69227972e-4 + 0.38957681e-6 * s) * np.exp(307.42330 / (t + 126.34992))
@@ -115,20 +121,31 @@ def water_permittivity_klein_swift(
     static = static * (1.0 + 1.613e-5 * s * t - 3.656e-3 * s + 3.210e-5 * s**2 - 4.232e-7 * s**3)
     tau = 1.768e-11 - 6.086e-13 * t + 1.104e-14 * t**2 - 8.111e-17 * t**3
     tau = tau * (1.0 + 2.282e-5 * s * t - 7.638e-4 * s - 7.760e-6 * s**2 + 1.105e-8 * s**3)
-    b = 2.0333e-2 + 1.266e-4 * cold + 2.464e-6 * cold**2 - s * (1.849e-5 - 2.551e-7 * cold + 2.551e-8 * cold**2)
+    b = (
+        2.0333e-2
+        + 1.266e-4 * cold
+        + 2.464e-6 * cold**2
+        - s * (1.849e-5 - 2.551e-7 * cold + 2.551e-8 * cold**2)
+    )
     at_25_c = s * (0.182521 - 1.46192e-3 * s + 2.09324e-5 * s**2 - 1.28205e-7 * s**3)
     ionic = 1j * at_25_c * np.exp(-cold * b) / (w * EPSILON_0_F_M)
     return np.asarray(_HIGH_FREQUENCY_WATER + (static - _HIGH_FREQUENCY_WATER) / (1.0 - 1j * w * tau) + ionic)
 
 
-def _soil_water_index(static: ArrayLike, tau_s: ArrayLike, conductivity_s_m: ArrayLike, f_hz: Float) -> Complex:
+def _soil_water_index(
+    static: ArrayLike, tau_s: ArrayLike, conductivity_s_m: ArrayLike, f_hz: Float
+) -> Complex:
     """Complex refractive index n + j k of water in soil, which relaxes once and conducts."""
     w = 2.0 * np.pi * f_hz
     relaxing = (np.asarray(static, dtype=float) - _HIGH_FREQUENCY_WATER) / (1.0 - 1j * w * np.asarray(tau_s))
-    return np.sqrt(_HIGH_FREQUENCY_WATER + relaxing + 1j * np.asarray(conductivity_s_m) / (w * _EPSILON_0_ROUNDED))
+    return np.sqrt(
+        _HIGH_FREQUENCY_WATER + relaxing + 1j * np.asarray(conductivity_s_m) / (w * _EPSILON_0_ROUNDED)
+    )
 
 
-def soil_permittivity(frequency_ghz: ArrayLike, moisture: ArrayLike, clay_percent: ArrayLike = 20.0) -> Complex:
+def soil_permittivity(
+    frequency_ghz: ArrayLike, moisture: ArrayLike, clay_percent: ArrayLike = 20.0
+) -> Complex:
     """Permittivity of moist soil: refractive indices of dry soil, bound and free water, added by volume.
 
     n* = nd + (nb - 1) min(m, mt) + (nu - 1) max(m - mt, 0),   e = n*^2

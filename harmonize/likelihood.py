@@ -114,6 +114,8 @@ def _make_monotone(curves: Float) -> Float:
     out[:, EvidenceClass.FLOODED_FOREST] = out[:, EvidenceClass.DRY_FOREST] + monotone(
         flooded - dry, weight, True
     )
+    herb = curves[:, EvidenceClass.FLOODED_HERB] - curves[:, EvidenceClass.DRY_LOW_VEG]
+    out[:, EvidenceClass.FLOODED_HERB] = out[:, EvidenceClass.DRY_LOW_VEG] + herb
     urban = curves[:, EvidenceClass.FLOODED_URBAN] - curves[:, EvidenceClass.URBAN]
     capped = np.clip(urban, -URBAN_CAP_NATS, URBAN_CAP_NATS)
     out[:, EvidenceClass.FLOODED_URBAN] = out[:, EvidenceClass.URBAN] + capped

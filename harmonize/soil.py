@@ -2,7 +2,7 @@
 
 For fixed k s, k l and permittivity sigma0 must not depend on wavelength (Maxwell's equations have no length of their
 own), so roughness enters only as k s and k l, and one soil can be carried from C band to L band. Dubois et al. (1995)
-is left out on purpose: its explicit lambda^0.7 makes the same soil 4.433 dB brighter at C band than at L band.
+is left out on purpose: its explicit lambda^0.7 makes the same soil 4.433 dB darker at C band than at L band.
 Sources: Oh, Sarabandi & Ulaby (1992), IEEE TGRS 30(2); Oh (2004), IEEE TGRS 42(3); Ulaby, Moore & Fung (1982), vol. 2.
 """
 
@@ -69,8 +69,8 @@ def oh_1992(
     reflectivity_v, reflectivity_h : Gv and Gh, the same at theta
     extrapolate : give values outside the ranges of `incidence_deg` and `ks` too, instead of NaN
 
-    Measured on soils of moisture 0.09 … 0.31 and k l of 2.5 … 20, which the caller has to see to. VV and HH rise with
-    ks up to 2.6; beyond that VV falls again, by less than 0.15 dB. HH falls with moisture at 70 deg and low ks.
+    Measured on soils of moisture 0.09 … 0.31 and k l of 2.5 … 20, which the caller has to see to. HH and HV rise with
+    ks throughout, VV up to 2.6 and falls again by less than 0.15 dB. HH falls with moisture at 70 deg and low ks.
     Source: Oh, Sarabandi & Ulaby (1992), as in harmonization.md 3.3.
     """
     theta = np.deg2rad(np.asarray(incidence_deg, dtype=float))

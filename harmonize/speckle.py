@@ -32,9 +32,7 @@ Float = NDArray[np.floating]
 def halo_px(window: int) -> int:
     """Pixels around a block that box mean, Lee, Gamma-MAP and Quegan need: window // 2, exact."""
     if window < 3 or window % 2 == 0:
-        raise ValueError(
-            f"a window of {window} px has no middle or no neighbours: give an odd number, 3 or more"
-        )
+        raise ValueError(f"a window of {window} px has no middle pixel with neighbours: give 3, 5, 7 …")
     return window // 2
 
 
@@ -48,7 +46,7 @@ def log_moments_db(looks: ArrayLike) -> tuple[Float, Float]:
 
 
 def looks_of_log_variance(variance: ArrayLike) -> Float:
-    """The L with psi1(L) = variance of ln I, by Newton's steps, which come from below and never overshoot."""
+    """The L with psi1(L) = variance of ln I, by Newton's method (Smyth 2004)."""
     v = np.asarray(variance, dtype=float)
     looks = 0.5 + 1.0 / v
     for _ in range(20):
@@ -67,13 +65,13 @@ def estimate_looks(total_power: ArrayLike, window: int = ENL_WINDOW_PX) -> float
     total_power : (y, x), linear, noise floor included, NaN invalid
     window : side of the windows, laid side by side from the first pixel
 
-    NaN where no window is nine tenths valid and positive. Correlated neighbours make the value higher by about
-    1 / n_eff of a window, 0.7 % for Sentinel-1 GRDH. Source: Anfinsen et al. (2009).
+    NaN where no window is nine tenths valid and positive. Correlated neighbours raise the value by about 1 / n_eff of a
+    window, 0.7 % for Sentinel-1 GRDH. An overview has more looks than its image. Source: Anfinsen et al. (2009).
     """
     x = np.asarray(total_power, dtype=float)
     rows, columns = (n // window for n in x.shape)
-    tiles = x[: rows * window, : columns * window].reshape(rows, window, columns, window)
-    tiles = tiles.transpose(0, 2, 1, 3).reshape(-1, window * window)
+    blocks = x[: rows * window, : columns * window].reshape(rows, window, columns, window)
+    tiles = blocks.transpose(0, 2, 1, 3).reshape(-1, window * window)
     valid = np.isfinite(tiles) & (tiles > 0.0)
     kept = valid.mean(axis=1) >= _ENL_VALID_SHARE
     valid, logs = valid[kept], np.log(np.where(valid, tiles, 1.0)[kept])
@@ -100,9 +98,7 @@ def effective_samples(
 ) -> float:
     """Independent samples that a mean over window x window pixels is worth; looks multiply by it.
 
-    window^2 / product over both directions of sum_k (1 - |k| / window) rho(k spacing)
-
-    A box of 7 x 7 on Sentinel-1 GRDH, 10 m, is worth 14.1 and not 49.
+    window^2 / product over both directions of sum_k (1 - |k| / window) rho(k spacing);   7 x 7 of Sentinel-1: 14.1, not 49
     """
     lag = np.arange(1 - window, window)
     overlap = 1.0 - np.abs(lag) / window
@@ -149,7 +145,7 @@ def multilook(power: Float, rows: int, columns: int) -> Float:
 def lee_weight(variation2: ArrayLike, looks: float) -> Float:
     """Share of a pixel's own departure from the mean that is kept: clip((1 - Cu^2 / CI^2) / (1 + Cu^2), 0, 1).
 
-    `variation2` is CI^2 = variance / mean^2 in the window, Cu^2 = 1 / looks. Source: Lee (1980).
+    `variation2` is CI^2 = variance / mean^2 of the window, Cu^2 = 1 / looks; 0 for speckle alone. Source: Lee (1980).
     """
     cu2 = 1.0 / looks
     return np.asarray(np.clip((1.0 - cu2 / np.maximum(variation2, 1e-12)) / (1.0 + cu2), 0.0, 1.0))
@@ -168,7 +164,7 @@ def gamma_map(total_power: Float, looks: float, window: int = WINDOW_PX) -> Floa
     (sqrt(m^2 (a - L - 1)^2 + 4 a L m I) + (a - L - 1) m) / (2 a),   a = (1 + Cu^2) / (CI^2 - Cu^2)
 
     The window's mean where CI <= Cu (speckle alone), the pixel itself where CI >= sqrt(2) Cu (a point target).
-    Source: Lopes et al. (1993).
+    A mode lies below the mean: uniform ground comes out 1.5 % darker at 4.4 looks, 4 % at one. Source: Lopes et al. (1993).
     """
     mean, variance = _window_moments(total_power, window)
     cu2 = 1.0 / looks
@@ -191,8 +187,7 @@ def quegan(stack: Float, window: int = WINDOW_PX, summed: Sequence[bool] | None 
     window : of the means
     summed : which images enter the sum, all by default; leave a flood out where its change is looked for
 
-    Sharp where the scene keeps its structure, unbiased, and J_k is NaN only where I_k is, or where no image of the sum
-    is valid. Source: Quegan & Yu (2001), for uncorrelated images.
+    Unbiased; NaN where I_k is, or no image of the sum is valid. Source: Quegan & Yu (2001), for uncorrelated images.
     """
     mean, _ = _window_moments(stack, window)
     mean = np.where(mean > 0.0, mean, np.nan)
@@ -225,12 +220,12 @@ def _flatter_side(power: Float, row: int, column: int) -> tuple[int, int]:  # pr
             mean = _near_mean(power, row + 2 * i - 2, column + 2 * j - 2)
             near[i, j] = mean if np.isfinite(mean) else middle
     best, down, across = -1.0, 0, 1
-    for dr, dc in ((0, 1), (-1, 1), (-1, 0), (-1, -1)):
+    for dr, dc in ((-1, 1), (-1, -1), (0, 1), (-1, 0)):  # diagonals win ties: an edge in one corner
         edge = 0.0
         for i in range(3):
             for j in range(3):
                 edge += near[i, j] * np.sign((i - 1) * dr + (j - 1) * dc)
-        if abs(edge) > best:
+        if abs(edge) > best * (1.0 + 1e-9):  # rounding decides no tie
             best, down, across = abs(edge), dr, dc
     ahead, behind = near[1 + down, 1 + across], near[1 - down, 1 - across]
     return (down, across) if abs(ahead - middle) <= abs(behind - middle) else (-down, -across)
@@ -263,7 +258,7 @@ def refined_lee(total_power: Float, looks: float) -> Float:
     """Lee's filter in the half of a 7 x 7 window on the pixel's own side of the strongest edge. (y, x), halo 3 px.
 
     Nine means of 3 x 3, 2 px apart, give the edge in four directions; the pixel belongs to the side whose mean is
-    closer to its own. Edges stay sharp; over uniform ground 28 pixels are averaged. Source: Lee (1981).
+    closer to its own. Uniform ground, of 28 pixels, comes out 0.3 % darker at 4.4 looks, 1.4 % at one. Source: Lee (1981).
     """
     out = np.empty_like(total_power)
     _refined_lee(np.ascontiguousarray(total_power), float(looks), out)
@@ -273,8 +268,7 @@ def refined_lee(total_power: Float, looks: float) -> Float:
 def clipped_mean(power: ArrayLike, nesz: ArrayLike, looks: float = 1.0) -> Float:
     """Mean of what is left of speckle when the noise floor is subtracted and negative power is set to zero.
 
-    E[max(S - n, 0)] = m Q(L + 1, L n / m) - n Q(L, L n / m),   m = power + n, Q the upper incomplete Gamma function;
-    m exp(-n / m) for one look
+    m Q(L + 1, L n / m) - n Q(L, L n / m),   m = power + n, Q upper incomplete Gamma function;   m exp(-n / m) for L = 1
 
     Parameters
     ----------
@@ -282,7 +276,7 @@ def clipped_mean(power: ArrayLike, nesz: ArrayLike, looks: float = 1.0) -> Float
     nesz : n, noise floor, linear, above 0
     looks : L, of the values at the time they are clipped: 1 for OPERA RTC-S1, which clips before it multilooks
 
-    Without any power it is n / e (-4.34 dB) for one look; at power = n it is 0.84 dB too bright.
+    For one look n / e (-4.34 dB) where there is no power, and 0.84 dB too bright at power = n.
     """
     mu, n = np.asarray(power, dtype=float), np.asarray(nesz, dtype=float)
     m = mu + n
@@ -298,9 +292,7 @@ def clip_bias(power_over_nesz: ArrayLike, looks: float) -> Float:
 def unclipped_power(clipped: ArrayLike, nesz: ArrayLike) -> Float:
     """True power whose single looks, clipped after noise removal, have this mean; inverse of `clipped_mean`.
 
-    n / W(n / clipped) - n, with Lambert's W; 0 where the mean is n / e or less, NaN where it is NaN
-
-    Meant for averages over many looks: for those, a value below n / e is speckle about zero.
+    n / W(n / clipped) - n, with Lambert's W; 0 where the mean is n / e or less: of many looks, that is speckle about 0
     """
     value, n = np.broadcast_arrays(np.asarray(clipped, dtype=float), np.asarray(nesz, dtype=float))
     above = value > n / np.e

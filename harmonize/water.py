@@ -17,7 +17,7 @@ from floodfuse.harmonize.dielectric import require_inside
 from floodfuse.harmonize.radiometry import to_db
 
 WaterChannel = Literal["C_VV", "C_HH", "L_HH", "L_VV"]
-LPolarization = Literal["HH", "VV"]
+Polarization = Literal["HH", "VV"]
 
 CMOD5N_INCIDENCE_DEG = (18.0, 58.0)
 CMOD5N_WIND_M_S = (0.2, 50.0)
@@ -42,10 +42,12 @@ _Y0, _POWER = 2.0813, 3.0000
 _V0, _D1, _D2 = (8.3659, -3.3428, 1.3236), (6.2437, 2.3893, 0.3249), (4.1590, 1.6930)
 
 # Fits of `waves.fit_compact` to the two-scale model at 1.2575 GHz with the spectrum of Durden & Vesecky.
-COMPACT_COEFFICIENTS: dict[LPolarization, tuple[float, ...]] = {
+COMPACT_COEFFICIENTS: dict[Polarization, tuple[float, ...]] = {
     "HH": (-26.0019, -6.0384, 0.4725, -0.3080, 7.7420, -1.0672, 0.7596, 1.2636),
     "VV": (-20.7435, -3.2802, 0.7814, -0.3438, 5.8836, -1.2452, 0.7381, 1.1480),
 }
+
+_EDGE = 1e-9  # how far beyond the ends of a range a value may be by rounding
 
 Float = NDArray[np.floating]
 
@@ -165,8 +167,14 @@ def compact_terms(incidence_deg: ArrayLike, wind_m_s: ArrayLike) -> Float:
     return np.stack([np.ones(x.shape), x, x**2, x**3, ell, x * ell, x**2 * ell, ell**2], axis=-1)
 
 
-def l_water_db(incidence_deg: ArrayLike, wind_m_s: ArrayLike, polarization: LPolarization = "HH") -> Float:
-    """sigma0 of water at L band in dB, mean over wind directions: a polynomial in angle and ln wind.
+def _compact_coefficients(polarization: Polarization) -> tuple[float, ...]:
+    if polarization not in COMPACT_COEFFICIENTS:
+        raise ValueError(f"L-band water has no function for {polarization!r}; those that have: HH, VV")
+    return COMPACT_COEFFICIENTS[polarization]
+
+
+def l_water_db(incidence_deg: ArrayLike, wind_m_s: ArrayLike, polarization: Polarization = "HH") -> Float:
+    """sigma0 of water at L band in dB, mean over wind directions: a polynomial in angle and log10 of wind.
 
     c0 + c1 x + c2 x^2 + c3 x^3 + (c4 + c5 x + c6 x^2) l + c7 l^2,   x = (theta - 35) / 10, l = log10(U)
 
@@ -176,10 +184,10 @@ def l_water_db(incidence_deg: ArrayLike, wind_m_s: ArrayLike, polarization: LPol
     wind_m_s : 2 … 15
     polarization : HH or VV
 
-    NaN outside the ranges. Fits the two-scale model of `waves` to 0.08 dB rms, 0.30 dB at most (HH); the model itself
-    is known to +-2 dB. Source: harmonization.md 3.2.
+    NaN outside the ranges, ValueError for another polarization. Fits the two-scale model of `waves` to 0.08 dB rms and
+    0.30 dB (HH) or 0.37 dB (VV) at most; the model itself is known to +-2 dB. Source: harmonization.md 3.2.
     """
-    return compact_terms(incidence_deg, wind_m_s) @ np.asarray(COMPACT_COEFFICIENTS[polarization])
+    return compact_terms(incidence_deg, wind_m_s) @ np.asarray(_compact_coefficients(polarization))
 
 
 def water_db(channel: WaterChannel, incidence_deg: ArrayLike, wind_m_s: ArrayLike) -> Float:
@@ -198,7 +206,9 @@ def water_db(channel: WaterChannel, incidence_deg: ArrayLike, wind_m_s: ArrayLik
         if channel == "C_HH":
             level = level - to_db(polarization_ratio_thompson(incidence_deg))
     else:
-        raise ValueError(f"channel {channel!r} has no water function; those that have: C_VV, C_HH, L_HH, L_VV")
+        raise ValueError(
+            f"channel {channel!r} has no water function; those that have: C_VV, C_HH, L_HH, L_VV"
+        )
     return np.where(wind < CALM_WIND_M_S, np.minimum(level, CALM_DB), level)
 
 
@@ -217,3 +227,60 @@ def wind_quantile(probability: ArrayLike, fetch: float = 1.0) -> Float:
     scale = WIND_SCALE_M_S * float(require_inside("fetch", fetch, 1e-3, 1.0))
     p = require_inside("probability", probability, 0.0, float(np.nextafter(1.0, 0.0)))
     return scale * (-np.log1p(-p)) ** (1.0 / WIND_SHAPE)
+
+
+def _latent(wind_m_s: Float) -> Float:
+    """Winds at the ends of the compact range, but for rounding, put on them; those beyond become NaN."""
+    low, high = COMPACT_WIND_M_S
+    return np.clip(_within(wind_m_s, (low * (1.0 - _EDGE), high * (1.0 + _EDGE))), low, high)
+
+
+def wind_from_l_water(
+    sigma0_db: ArrayLike, incidence_deg: ArrayLike, polarization: Polarization = "HH"
+) -> Float:
+    """Wind [m/s] at which `l_water_db` gives this value: the larger root of a parabola in l = log10(U).
+
+    NaN flags a value that no wind of 2 … 15 m/s makes at that angle, and angles outside 25 … 50 deg.
+    """
+    c = _compact_coefficients(polarization)
+    x = (_within(incidence_deg, COMPACT_INCIDENCE_DEG) - 35.0) / 10.0
+    constant = _polynomial(x, c[0:4]) - np.asarray(sigma0_db, dtype=float)
+    linear = _polynomial(x, c[4:7])
+    root = np.sqrt(np.maximum(linear**2 - 4.0 * c[7] * constant, 0.0))
+    return _latent(10.0 ** np.clip((root - linear) / (2.0 * c[7]), -3.0, 3.0))
+
+
+def wind_from_c_water(sigma0_db: ArrayLike, incidence_deg: ArrayLike) -> Float:
+    """Wind [m/s] at which `cmod5n_mean` (C-VV) gives this value, by 48 bisections of 2 … 15 m/s, where it only rises.
+
+    NaN flags a value that no such wind makes at that angle, and angles outside 18 … 58 deg. About 1000 evaluations a
+    value: for tables and samples rather than whole images.
+    """
+    y, theta = np.broadcast_arrays(np.asarray(sigma0_db, float), np.asarray(incidence_deg, float))
+    low, high = (np.full(y.shape, u) for u in COMPACT_WIND_M_S)
+    floor_db, top_db = to_db(cmod5n_mean(theta, low)), to_db(cmod5n_mean(theta, high))
+    inside = (y >= floor_db - _EDGE) & (y <= top_db + _EDGE)
+    for _ in range(48):
+        middle = 0.5 * (low + high)
+        darker = to_db(cmod5n_mean(theta, middle)) < y
+        low, high = np.where(darker, middle, low), np.where(darker, high, middle)
+    return np.where(inside, 0.5 * (low + high), np.nan)
+
+
+def c_from_l_water(
+    sigma0_db: ArrayLike, incidence_deg: ArrayLike, polarization: Polarization = "HH"
+) -> Float:
+    """sigma0 at C-VV [dB] of water that has this sigma0 [dB] at L band: through the wind that makes both.
+
+    Holds for water and nothing else; no function joins the bands across classes. At 38 deg -24 dB at L-HH becomes
+    -22.14 dB and -20 becomes -16.05; an error at L band grows 1.65-fold, so the +-2 dB of the L-band function become
+    +-3.3 dB. `l_from_c_water` undoes it to 1e-6 dB. NaN flags values that no wind of 2 … 15 m/s makes.
+    """
+    return to_db(cmod5n_mean(incidence_deg, wind_from_l_water(sigma0_db, incidence_deg, polarization)))
+
+
+def l_from_c_water(
+    sigma0_db: ArrayLike, incidence_deg: ArrayLike, polarization: Polarization = "HH"
+) -> Float:
+    """sigma0 at L band [dB] of water that has this sigma0 [dB] at C-VV, the inverse of `c_from_l_water`; NaN likewise."""
+    return l_water_db(incidence_deg, wind_from_c_water(sigma0_db, incidence_deg), polarization)

@@ -19,6 +19,8 @@ SPOKE_NATS = 0.5  # evidence below which no sensor has told flooded from dry und
 POSSIBLE_FROM = (
     0.05  # prior share of flooding below which there is nothing that trees or buildings could hide
 )
+UNTOLD = (0.2, 0.8)  # probabilities between which a map must not rest on the prior alone
+UNTELLABLE = Exclusion.CANOPY_HIDES_GROUND | Exclusion.BUILT_UP | Exclusion.EVIDENCE_TOO_WEAK
 STEEP_FROM_DEG = 10.0
 HIGH_FROM_M = 20.0
 
@@ -70,6 +72,8 @@ def exclusions(
         bits[terrain["slope"].values > STEEP_FROM_DEG] |= np.uint8(Exclusion.STEEP_OR_HIGH)
     if "hand" in terrain:
         bits[terrain["hand"].values > HIGH_FROM_M] |= np.uint8(Exclusion.STEEP_OR_HIGH)
+    open_question = (posterior.water > UNTOLD[0]) & (posterior.water < UNTOLD[1])
+    bits[(posterior.decider == Decider.PRIOR) & open_question] |= np.uint8(Exclusion.EVIDENCE_TOO_WEAK)
     if "landcover" in terrain:
         cover = terrain["landcover"].values
         undecided = ~unseen & (posterior.water < WET_FROM)
@@ -83,13 +87,13 @@ def exclusions(
 
 
 def _under_trees(evidence: dict[Decider, Evidence], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Evidence of all sensors together for flooded over dry forest, nats."""
-    total = np.zeros(shape, np.float32)
-    for e in evidence.values():
-        total += np.nan_to_num(
-            e.nats[..., EvidenceClass.FLOODED_FOREST] - e.nats[..., EvidenceClass.DRY_FOREST]
-        )
-    return total
+    """Evidence for flooded over dry forest from L band, the only one that reaches the ground, nats."""
+    l_band = evidence.get(Decider.ALOS2)
+    if l_band is None:
+        return np.zeros(shape, np.float32)
+    return np.nan_to_num(
+        l_band.nats[..., EvidenceClass.FLOODED_FOREST] - l_band.nats[..., EvidenceClass.DRY_FOREST]
+    )
 
 
 def map_classes(posterior: Posterior, bits: NDArray[np.uint8], permanent: Bool | None) -> NDArray[np.uint8]:
@@ -100,7 +104,7 @@ def map_classes(posterior: Posterior, bits: NDArray[np.uint8], permanent: Bool |
     )
     if permanent is not None:
         classes[permanent & (classes == MapClass.OPEN_FLOOD_WATER)] = MapClass.PERMANENT_WATER
-    hidden = (bits & np.uint8(Exclusion.CANOPY_HIDES_GROUND | Exclusion.BUILT_UP)) > 0
+    hidden = (bits & np.uint8(UNTELLABLE)) > 0
     classes[hidden] = MapClass.EXCLUDED
     classes[posterior.sensors == 0] = MapClass.NOT_OBSERVED
     classes[(bits & np.uint8(Exclusion.OUTSIDE_AREA)) > 0] = MapClass.NOT_OBSERVED

@@ -17,10 +17,10 @@ from typing import Self
 
 import dask
 import numpy as np
+import shapely
 import xarray as xr
 from dask.callbacks import Callback
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from floodfuse.catalogs.acquisition import Acquisition
 from floodfuse.harmonize.classes import Decider, MapClass
@@ -38,12 +38,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What every block of a run shares: prepared acquisitions in order, product time, area, and area in the CRS."""
+    """What every block of a run shares: prepared acquisitions in order, product time, area, and its outline in the CRS.
+
+    The outline is kept as WKB: GEOS prepares geometries in place, which threads must not do to the same one.
+    """
 
     acquisitions: tuple[Acquisition, ...]
     time: datetime
     area: Area
-    outline: BaseGeometry
+    outline: bytes
 
 
 @dataclass
@@ -87,7 +90,7 @@ def map_block(job: Job, block: Grid) -> tuple[Layers, Tally]:
     evidence, terrain = weigh_block(job, block)
     log_share = decide.prior_of(terrain, block.shape)
     posterior = bayes.fuse({who: e.nats for who, e in evidence.items()}, log_share)
-    inside = area_mask(job.outline, block)
+    inside = area_mask(shapely.from_wkb(job.outline), block)
     layers = decide.layers(evidence, posterior, terrain, inside, log_share)
     return layers, _tally(layers, evidence, decide.permanent_water(terrain), inside)
 

@@ -49,7 +49,7 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
         report("searching", 0, 1)
         found = search.find(settings.catalog, area, time, settings.window, settings.sensors)
         acquisitions = tuple(prepare(found))
-    job = Job(acquisitions, time, area, area.in_crs(grid.crs))
+    job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)))
     with staged(out, settings.overwrite) as folder:
         with _timed(seconds, "map"):
             zarr_store.create(folder, grid, settings.block, _attributes(settings, acquisitions))

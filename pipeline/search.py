@@ -67,7 +67,7 @@ def _candidates(catalog: str, area: Area, time: datetime, window_days: float) ->
 
 
 def _shape(acquisition: Acquisition) -> BaseGeometry:
-    return shapely.geometry.shape(acquisition.footprint)
+    return shapely.make_valid(shapely.geometry.shape(acquisition.footprint))
 
 
 def touches(acquisition: Acquisition, geometry: BaseGeometry) -> bool:

@@ -61,7 +61,7 @@ class Evidence(NamedTuple):
     seen: dict[str, NDArray[np.bool_]]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)  # half a megabyte each
 def _table(channel: str, looks: float, nesz_db: float) -> Float32:
     return evidence_table(channel, looks, nesz_db)
 

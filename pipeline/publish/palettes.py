@@ -53,6 +53,7 @@ EXCLUSION_COLOURS: dict[Exclusion, Rgba] = {
     Exclusion.CANOPY_HIDES_GROUND: (126, 166, 122, 255),
     Exclusion.BUILT_UP: (200, 140, 158, 255),
     Exclusion.STEEP_OR_HIGH: (158, 142, 120, 255),
+    Exclusion.EVIDENCE_TOO_WEAK: (190, 178, 206, 255),
 }
 
 

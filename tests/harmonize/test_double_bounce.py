@@ -72,7 +72,7 @@ def test_backward_width_tends_to_fresnel_at_normal_incidence(ka: float, v: float
 
 
 @pytest.mark.parametrize("polarization", ["v", "h"])
-@pytest.mark.parametrize(("frequency_ghz", "radius_m"), [(C, 0.003), (L, 0.003), (C, 0.05), (L, 0.2)])
+@pytest.mark.parametrize(("frequency_ghz", "radius_m"), [(C, 0.003), (L, 0.003), (C, 0.05), (C, 0.6)])
 def test_extinction_is_scattering_without_loss_and_more_with_it(
     polarization: db.Polarization, frequency_ghz: float, radius_m: float
 ) -> None:

@@ -191,8 +191,8 @@ def test_soil_brightens_with_moisture_and_roughness(incidence_deg: float) -> Non
             assert (np.diff(rougher) > 0).all()
             vv = to_db(oh_1992(incidence_deg, np.linspace(0.1, 6.0, 300), e).vv)
             assert vv.max() - vv[-1] < 0.15
-    ks, moisture = np.linspace(0.13, 5.0, 60)[:, None], np.linspace(0.04, 0.29, 40)
-    for power in soil.oh_2004(incidence_deg, ks, moisture):
+    roughness, moisture = np.linspace(0.13, 5.0, 60)[:, None], np.linspace(0.04, 0.29, 40)
+    for power in soil.oh_2004(incidence_deg, roughness, moisture):
         assert (np.diff(power, axis=0) > 0).all()
         assert (np.diff(power, axis=1) > 0).all()
 
@@ -208,14 +208,13 @@ def test_co_polarization_outshines_cross_polarization(
         assert sigma0.vv >= sigma0.hh > sigma0.hv > 0.0
 
 
-@pytest.mark.parametrize(
-    ("incidence_deg", "ks"), [(9.9, 1.0), (70.1, 1.0), (38.0, 0.09), (38.0, 7.0), (np.nan, 1.0)]
-)
+@pytest.mark.parametrize(("incidence_deg", "ks"), [(9.9, 1.0), (70.1, 1.0), (38.0, 0.09), (38.0, 7.0)])
 def test_outside_their_ranges_models_say_nothing(incidence_deg: float, ks: float) -> None:
     assert np.isnan(oh_1992(incidence_deg, ks, C_SOIL[0.2])).all()
     assert np.isnan(soil.oh_2004(incidence_deg, ks, 0.2)).all()
-    if np.isfinite(incidence_deg):
-        assert np.isfinite(oh_1992(incidence_deg, ks, C_SOIL[0.2], extrapolate=True)).all()
+    assert np.isfinite(oh_1992(incidence_deg, ks, C_SOIL[0.2], extrapolate=True)).all()
+    assert np.isfinite(soil.oh_2004(incidence_deg, ks, 0.2, extrapolate=True)).all()
+    assert np.isnan(soil.oh_1992(np.nan, 1.0, 0.3, 0.2, 0.4)).all()
 
 
 def test_small_perturbations_are_small() -> None:

@@ -141,7 +141,7 @@ def test_filters_keep_the_mean_and_raise_the_looks(name: str) -> None:
 def test_a_block_with_its_halo_is_the_whole_bit_for_bit(name: str, dtype: type) -> None:
     """Property 27, stricter: blocks of odd sizes, gaps, and bright points that must not reach beyond the window."""
     run, halo = FILTERS[name]
-    power = (edges() * speckle((96, 96), 4.4, 7)).astype(dtype)
+    power: Float = (edges() * speckle((96, 96), 4.4, 7)).astype(dtype)
     power[10:14, 20:50] = np.nan
     whole = run(power)
     assert whole.dtype == dtype
@@ -189,7 +189,7 @@ def test_adaptive_filters_keep_a_bright_point_and_refined_lee_an_edge() -> None:
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 @pytest.mark.parametrize("diagonal", [False, True])
 def test_refined_lee_takes_the_half_on_the_pixels_own_side(turns: int, diagonal: bool) -> None:
-    """Without speckle, edges in all eight directions stay as they are, but for corners of the window's steps."""
+    """Without speckle, edges in all eight directions stay as they are."""
     y, x = np.mgrid[:31, :31]
     step = np.rot90(np.where((x + y if diagonal else 2 * x) < 30, 1.0, 9.0), turns)
     np.testing.assert_allclose(sp.refined_lee(step, 4.4)[4:-4, 4:-4], step[4:-4, 4:-4], rtol=1e-12)
@@ -254,7 +254,7 @@ def test_multilooking_keeps_the_mean_and_skips_gaps() -> None:
 
 @pytest.mark.parametrize("window", [1, 4, 0, -3])
 def test_windows_have_a_middle(window: int) -> None:
-    with pytest.raises(ValueError, match="odd number"):
+    with pytest.raises(ValueError, match="middle pixel"):
         sp.lee(np.ones((9, 9)), 4.4, window)
 
 

@@ -115,9 +115,9 @@ def test_something_missing(
         (["diff", "flood"], ("B",)),
     ],
 )
-def test_usage(program: Callable[..., Outcome], arguments: list[str], words: tuple[str, ...]) -> None:
+def test_usage(floodfuse: Callable[..., Outcome], arguments: list[str], words: tuple[str, ...]) -> None:
     """What the parser itself refuses: usage and reason on standard error, code 2."""
-    outcome = program(*arguments)
+    outcome = floodfuse(*arguments)
     assert outcome.returncode == 2 and outcome.stdout == ""
     assert outcome.stderr.startswith("Usage: floodfuse") and "Traceback" not in outcome.stderr
     for word in words:
