@@ -239,7 +239,7 @@ def soil_permittivity_topp(moisture: ArrayLike) -> Float:
 def vegetation_permittivity(frequency_ghz: ArrayLike, moisture_by_mass: ArrayLike) -> Complex:
     """Permittivity of leaves, stems and wood: a residue, free water that conducts, and bound water.
 
-    e = 1.7 - 0.74 m + 6.16 m^2 + vf ef + vb eb,   vf = m (0.55 m - 0.076), vb = 4.64 m^2 / (1 + 7.36 m^2)
+    e = 1.7 - 0.74 m + 6.16 m^2 + vf ef + vb eb,   vf = max(m (0.55 m - 0.076), 0), vb = 4.64 m^2 / (1 + 7.36 m^2)
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def vegetation_permittivity(frequency_ghz: ArrayLike, moisture_by_mass: ArrayLik
     ------
     ValueError : a value outside its range
 
-    At 22 C. vf is slightly negative below m = 0.138, as published.
+    At 22 C. The published vf is negative below m = 0.138, where the plant would then give energy; there it is 0.
     Source: Ulaby & El-Rayes (1987), IEEE TGRS 25(5), as in Ulaby & Long (2014), code 4.8 (salinity of sap 15 psu).
     """
     f = require_inside("frequency", frequency_ghz, 0.2, 20.0, "GHz")
@@ -259,7 +259,8 @@ def vegetation_permittivity(frequency_ghz: ArrayLike, moisture_by_mass: ArrayLik
     free = _HIGH_FREQUENCY_WATER + 74.4 / (1.0 - 1j * f / 18.0) + 18j * conductivity_s_m / f
     bound = 2.9 + 55.0 / (1.0 + np.sqrt(-1j * f / 0.18))
     residue = 1.7 - 0.74 * m + 6.16 * m**2
-    return np.asarray(residue + m * (0.55 * m - 0.076) * free + 4.64 * m**2 / (1.0 + 7.36 * m**2) * bound)
+    share_free = np.maximum(m * (0.55 * m - 0.076), 0.0)
+    return np.asarray(residue + share_free * free + 4.64 * m**2 / (1.0 + 7.36 * m**2) * bound)
 
 
 def reflectivity(permittivity: ArrayLike, incidence_deg: ArrayLike) -> Reflectivity:
@@ -280,4 +281,5 @@ def reflectivity(permittivity: ArrayLike, incidence_deg: ArrayLike) -> Reflectiv
     theta = np.deg2rad(np.where((theta >= 0.0) & (theta <= 90.0), theta, np.nan))
     e, c = np.asarray(permittivity, dtype=complex), np.cos(theta)
     r = np.sqrt(e - np.sin(theta) ** 2)
-    return Reflectivity(np.abs((e * c - r) / (e * c + r)) ** 2, np.abs((c - r) / (c + r)) ** 2)
+    with np.errstate(invalid="ignore"):  # dividing complex NaN, which missing pixels are, would warn
+        return Reflectivity(np.abs((e * c - r) / (e * c + r)) ** 2, np.abs((c - r) / (c + r)) ** 2)

@@ -19,7 +19,7 @@ PERMANENT_FROM_PERCENT = 75.0  # share of observations with water, JRC occurrenc
 PERMANENT_WATER_SHARE = 0.95
 
 # WorldCover codes. Shares of W, FF, FH, FU, DF, DV, BS, U before terrain is looked at.
-_UNKNOWN = (0.500, 0.020, 0.020, 0.005, 0.125, 0.165, 0.125, 0.040)  # open water and all else: one to one
+_UNKNOWN = (0.473, 0.015, 0.010, 0.002, 0.135, 0.180, 0.140, 0.045)  # water and not: one to one
 _TREES = (0.050, 0.450, 0.010, 0.000, 0.450, 0.030, 0.010, 0.000)
 _LOW_PLANTS = (0.450, 0.005, 0.030, 0.000, 0.015, 0.400, 0.100, 0.000)
 _BARE = (0.450, 0.000, 0.010, 0.000, 0.000, 0.090, 0.450, 0.000)

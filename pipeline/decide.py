@@ -20,6 +20,7 @@ POSSIBLE_FROM = (
     0.05  # prior share of flooding below which there is nothing that trees or buildings could hide
 )
 UNTOLD = (0.2, 0.8)  # probabilities between which a map must not rest on the prior alone
+WEAKEST_NATS = 0.02  # by which evidence must have moved the odds
 UNTELLABLE = Exclusion.CANOPY_HIDES_GROUND | Exclusion.BUILT_UP | Exclusion.EVIDENCE_TOO_WEAK
 STEEP_FROM_DEG = 10.0
 HIGH_FROM_M = 20.0
@@ -72,8 +73,7 @@ def exclusions(
         bits[terrain["slope"].values > STEEP_FROM_DEG] |= np.uint8(Exclusion.STEEP_OR_HIGH)
     if "hand" in terrain:
         bits[terrain["hand"].values > HIGH_FROM_M] |= np.uint8(Exclusion.STEEP_OR_HIGH)
-    open_question = (posterior.water > UNTOLD[0]) & (posterior.water < UNTOLD[1])
-    bits[(posterior.decider == Decider.PRIOR) & open_question] |= np.uint8(Exclusion.EVIDENCE_TOO_WEAK)
+    bits[~unseen & _rests_on_prior(posterior, log_share)] |= np.uint8(Exclusion.EVIDENCE_TOO_WEAK)
     if "landcover" in terrain:
         cover = terrain["landcover"].values
         undecided = ~unseen & (posterior.water < WET_FROM)
@@ -84,6 +84,20 @@ def exclusions(
         )
         bits[np.isin(cover, BUILT_UP) & undecided] |= np.uint8(Exclusion.BUILT_UP)
     return bits
+
+
+def _rests_on_prior(posterior: Posterior, log_share: NDArray[np.float32]) -> Bool:
+    """Where the answer is open and evidence did not give it: it moved the odds by next to nothing, or towards dry
+    ground where water is still the likelier. A prior alone floods nothing."""
+    before = np.exp(log_share[..., : len(FLOODED)]).sum(axis=-1)
+    moved = _logit(posterior.water) - _logit(before)
+    unmoved = (np.abs(moved) < WEAKEST_NATS) | ((posterior.water > WET_FROM) & (moved < 0.0))
+    return unmoved & (posterior.water > UNTOLD[0]) & (posterior.water < UNTOLD[1])
+
+
+def _logit(p: NDArray[np.float32]) -> NDArray[np.float32]:
+    q = np.clip(p, np.float32(1e-6), np.float32(1.0 - 1e-6))
+    return np.log(q / (1.0 - q))
 
 
 def _under_trees(evidence: dict[Decider, Evidence], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -170,7 +170,9 @@ def test_the_two_models_of_water_agree(frequency_ghz: float, temperature: float,
 
 
 @reproducible
-@given(frequency_ghz=bands, moisture=st.floats(0.05, 0.4), sand=st.floats(10.0, 60.0), clay=st.floats(5.0, 40.0))
+@given(
+    frequency_ghz=bands, moisture=st.floats(0.05, 0.4), sand=st.floats(10.0, 60.0), clay=st.floats(5.0, 40.0)
+)
 def test_nothing_gains_energy(frequency_ghz: float, moisture: float, sand: float, clay: float) -> None:
     for e in (
         dielectric.water_permittivity(frequency_ghz),
@@ -204,12 +206,18 @@ def test_models_work_on_whole_images_and_let_missing_values_through() -> None:
         (lambda: dielectric.water_permittivity(0.01), "frequency of 0.01 GHz is outside 0.1 to 1000 GHz"),
         (lambda: dielectric.water_permittivity(5.4, -3.0), "water temperature of -3 C is outside 0 to 30 C"),
         (lambda: dielectric.water_permittivity(5.4, 20.0, 41.0), "salinity of 41 psu"),
-        (lambda: dielectric.water_permittivity_klein_swift(12.0), "frequency of 12 GHz is outside 0.1 to 10 GHz"),
+        (
+            lambda: dielectric.water_permittivity_klein_swift(12.0),
+            "frequency of 12 GHz is outside 0.1 to 10 GHz",
+        ),
         (lambda: dielectric.soil_permittivity(5.4, [0.2, 35.0, np.nan]), "soil moisture of 35 m3/m3"),
         (lambda: dielectric.soil_permittivity(5.4, 0.2, -1.0), "clay of -1 % is outside 0 to 76 %"),
         (lambda: dielectric.soil_permittivity_dobson(5.4, 0.0), "soil moisture of 0 m3/m3"),
         (lambda: dielectric.soil_permittivity_topp(0.7), "soil moisture of 0.7"),
-        (lambda: dielectric.vegetation_permittivity(5.4, 0.9), "plant moisture of 0.9 kg/kg is outside 0.05 to 0.7"),
+        (
+            lambda: dielectric.vegetation_permittivity(5.4, 0.9),
+            "plant moisture of 0.9 kg/kg is outside 0.05 to 0.7",
+        ),
     ],
 )
 def test_values_outside_a_models_range_are_named(call: Callable[[], object], message: str) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from floodfuse.harmonize import waves
 from floodfuse.harmonize.dielectric import water_permittivity
-from floodfuse.harmonize.radiometry import PALSAR2_GHZ, SENTINEL1_GHZ, to_db
+from floodfuse.harmonize.radiometry import PALSAR2_GHZ, SENTINEL1_GHZ, to_db, wavenumber_rad_m
+from floodfuse.harmonize.soil import bragg_amplitudes
 from floodfuse.harmonize.water import COMPACT_COEFFICIENTS, Polarization, cmod5n_mean
 from floodfuse.harmonize.waves import SPECTRA, SpectrumName, two_scale, two_scale_mean
 
@@ -212,15 +213,32 @@ def test_backscatter_falls_with_angle(
 
 
 @reproducible
-@given(
-    spectrum=st.sampled_from(["romeiser", "durden_vesecky"]),
-    theta=angles,
-    polarization=st.sampled_from(["VV", "HH"]),
+@given(theta=angles, band=bands, polarization=st.sampled_from(["VV", "HH"]))
+def test_backscatter_rises_with_wind(theta: float, band: float, polarization: Polarization) -> None:
+    """Elfouhaily's spectrum doesn't at 3 to 5 m/s, where its short waves set in; Durden's does in steps."""
+    winds_m_s = np.linspace(2.0, 20.0, 19)
+    assert (np.diff(two_scale_mean(band, theta, winds_m_s, polarization, "romeiser")) > 0.0).all()
+    coarse = two_scale_mean(PALSAR2_GHZ, theta, np.array([3.0, 6.0, 12.0]), polarization, "durden_vesecky")
+    assert (np.diff(coarse) > 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("spectrum", "theta", "within_db"),
+    [
+        ("romeiser", 25.0, 0.01),
+        ("romeiser", 38.0, 0.001),
+        ("durden_vesecky", 38.0, 0.2),
+        ("durden_vesecky", 25.0, 1.0),
+    ],
 )
-def test_l_band_rises_with_wind(spectrum: SpectrumName, theta: float, polarization: Polarization) -> None:
-    """Elfouhaily's spectrum doesn't at 3 to 5 m/s, where its short waves set in, and isn't used for the latent."""
-    level = two_scale_mean(PALSAR2_GHZ, theta, np.linspace(3.0, 15.0, 13), polarization, spectrum)
-    assert (np.diff(level) > 0.0).all()
+def test_how_far_the_sum_over_tilts_is_from_done(
+    spectrum: SpectrumName, theta: float, within_db: float
+) -> None:
+    winds_m_s = np.array([3.0, 5.0, 8.0, 10.0, 15.0])
+    for band in (PALSAR2_GHZ, SENTINEL1_GHZ):
+        coarse = two_scale_mean(band, theta, winds_m_s, "VV", spectrum)
+        fine = two_scale_mean(band, theta, winds_m_s, "VV", spectrum, slope_nodes=101)
+        assert np.abs(to_db(coarse / fine)).max() < within_db
 
 
 @reproducible
@@ -257,10 +275,10 @@ def test_longer_waves_included_and_stronger_wind_tilt_more(spectrum: SpectrumNam
 
 def test_a_calm_surface_is_plain_bragg() -> None:
     """With next to no tilt the model is the small-perturbation one: 16 pi k^4 cos^4 |g|^2 Psi(2 k sin theta)."""
-    k, theta = waves.wavenumber_rad_m(PALSAR2_GHZ), np.deg2rad(45.0)
+    k, theta = wavenumber_rad_m(PALSAR2_GHZ), np.deg2rad(45.0)
     spectrum = SPECTRA["durden_vesecky"]
     ripples = spectrum.directional(np.asarray(2 * k * np.sin(theta)), np.asarray(0.0), np.asarray(2.0))
-    vv, _ = waves.bragg_amplitudes(water_permittivity(PALSAR2_GHZ), np.cos(theta))
+    vv, _ = bragg_amplitudes(water_permittivity(PALSAR2_GHZ), np.cos(theta))
     plain = 16.0 * np.pi * k**4 * np.cos(theta) ** 4 * np.abs(vv) ** 2 * ripples
     assert to_db(two_scale_mean(PALSAR2_GHZ, 45.0, 2.0, "VV")) == pytest.approx(float(to_db(plain)), abs=0.5)
 
@@ -269,13 +287,17 @@ def test_whole_tables_give_what_single_values_give() -> None:
     theta, wind = np.array([[30.0], [40.0]]), np.array([3.0, 6.0, 12.0])
     table = two_scale_mean(PALSAR2_GHZ, theta, wind, "HH", "romeiser")
     assert table.shape == (2, 3)
-    assert table[1, 2] == pytest.approx(float(two_scale_mean(PALSAR2_GHZ, 40.0, 12.0, "HH", "romeiser")), rel=1e-12)
+    assert table[1, 2] == pytest.approx(
+        float(two_scale_mean(PALSAR2_GHZ, 40.0, 12.0, "HH", "romeiser")), rel=1e-12
+    )
 
 
 def test_sea_water_at_l_band_is_as_bright_as_fresh_water() -> None:
     sea = complex(water_permittivity(PALSAR2_GHZ, 20.0, 35.0))
     fresh = two_scale_mean(PALSAR2_GHZ, 38.0, 6.0, "HH")
-    assert to_db(two_scale_mean(PALSAR2_GHZ, 38.0, 6.0, "HH", permittivity=sea) / fresh) == pytest.approx(0.0, abs=0.3)
+    assert to_db(two_scale_mean(PALSAR2_GHZ, 38.0, 6.0, "HH", permittivity=sea) / fresh) == pytest.approx(
+        0.0, abs=0.4
+    )
 
 
 def test_values_outside_the_ranges_are_named() -> None:

