@@ -119,6 +119,10 @@ class Acquisition(BaseModel):
     incidence_deg: float | None = Field(
         default=None, description="declared angle, where no raster is at hand"
     )
+    water_incidence_deg: tuple[float, float] | None = Field(
+        default=None,
+        description="smallest and largest angle of level ground, found when the rasters are opened",
+    )
     incidence_scale: float = Field(default=1.0, description="degrees per unit of the incidence raster")
     mask_convention: MaskConvention = MaskConvention.VALID
     frequency_ghz: float | None = None

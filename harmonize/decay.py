@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from floodfuse.harmonize.classes import EvidenceClass
+from floodfuse.harmonize.classes import FLOODED, EvidenceClass
 
 ONSET_PER_DAY = 0.01
 HALF_LIFE_DAYS = 5.0  # where height above drainage is not known
@@ -33,7 +33,7 @@ _COUNTERPARTS: dict[EvidenceClass, tuple[EvidenceClass, ...]] = {
     _BS: (_W,),
     _U: (_FU,),
 }
-_LAST_FLOODED = int(_FU)
+_N_FLOODED = len(FLOODED)
 
 
 # The same as two indices for each class, one twice where there is but one, for the loop over pixels.
@@ -90,7 +90,7 @@ def decay_evidence(evidence: NDArray[np.float32], p: Persistence) -> NDArray[np.
     wet = np.ascontiguousarray(np.broadcast_to(p.wet, shape), np.float64).ravel()
     dry = np.ascontiguousarray(np.broadcast_to(p.dry, shape), np.float64).ravel()
     out = np.empty_like(flat)
-    _decay(flat, wet, dry, _PAIR, out)
+    _decay(flat, wet, dry, _PAIR, _N_FLOODED, out)
     return out.reshape(evidence.shape)
 
 
@@ -100,6 +100,7 @@ def _decay(  # pragma: no cover
     wet: NDArray[np.float64],
     dry: NDArray[np.float64],
     pair: NDArray[np.int64],
+    n_flooded: int,
     out: NDArray[np.float32],
 ) -> None:
     n_class = evidence.shape[1]
@@ -110,5 +111,5 @@ def _decay(  # pragma: no cover
             likelihood[k] = np.exp(evidence[i, k] - best)
         for k in range(n_class):
             other = 0.5 * (likelihood[pair[k, 0]] + likelihood[pair[k, 1]])
-            stay = wet[i] if k <= _LAST_FLOODED else dry[i]
+            stay = wet[i] if k < n_flooded else dry[i]
             out[i, k] = np.log(stay * likelihood[k] + (1.0 - stay) * other)

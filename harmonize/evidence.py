@@ -26,8 +26,13 @@ AGGREGATION_HALO_PX = len(AGGREGATION_KERNEL) // 2
 
 Float32 = NDArray[np.float32]
 
-_POWER_START, _POWER_STEP = float(POWER_AXIS_DB[0]), float(POWER_AXIS_DB[1] - POWER_AXIS_DB[0])
-_ANGLE_START, _ANGLE_STEP = float(INCIDENCE_AXIS_DEG[0]), float(INCIDENCE_AXIS_DEG[1] - INCIDENCE_AXIS_DEG[0])
+# Compiled code keeps the values that imported names had when it was compiled, so they go in as arguments.
+_AXES = (
+    float(POWER_AXIS_DB[0]),
+    float(POWER_AXIS_DB[1] - POWER_AXIS_DB[0]),
+    float(INCIDENCE_AXIS_DEG[0]),
+    float(INCIDENCE_AXIS_DEG[1] - INCIDENCE_AXIS_DEG[0]),
+)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -36,24 +41,32 @@ def _add_channel(  # pragma: no cover
     noise: float,
     noise_removed: bool,
     incidence: Float32,
+    water_incidence: Float32,
     table: Float32,
+    axes: tuple[float, float, float, float],
     weight: float,
     out: Float32,
     mass: Float32,
 ) -> None:
     """Add one channel's weighted evidence to `out` (pixel, class) where the value is finite, and its weight to `mass`."""
     n_angle, n_power, n_class = table.shape
+    power_start, power_step, angle_start, angle_step = axes
     for i in range(power.size):
         theta = incidence[i]
         if not (np.isfinite(power[i]) and np.isfinite(theta)):
             continue
         total = power[i] + noise / np.cos(np.deg2rad(theta)) if noise_removed else float(power[i])
         db = 10.0 * np.log10(max(total, 1e-6))
-        f = min(max((db - _POWER_START) / _POWER_STEP, 0.0), n_power - 1.0)
-        g = min(max((theta - _ANGLE_START) / _ANGLE_STEP, 0.0), n_angle - 1.0)
-        j, k = min(int(f), n_power - 2), min(int(g), n_angle - 2)
-        u, v = f - j, g - k
+        f = min(max((db - power_start) / power_step, 0.0), n_power - 1.0)
+        j = min(int(f), n_power - 2)
+        u = f - j
         for c in range(n_class):
+            if c == 0:  # open water is level, whatever the slope
+                g = min(max((water_incidence[i] - angle_start) / angle_step, 0.0), n_angle - 1.0)
+            elif c == 1:
+                g = min(max((theta - angle_start) / angle_step, 0.0), n_angle - 1.0)
+            k = min(int(g), n_angle - 2)
+            v = g - k
             near = (1.0 - u) * table[k, j, c] + u * table[k, j + 1, c]
             far = (1.0 - u) * table[k + 1, j, c] + u * table[k + 1, j + 1, c]
             out[i, c] += weight * ((1.0 - v) * near + v * far)
@@ -119,28 +132,36 @@ class Channel(NamedTuple):
 
 
 def radar_evidence(
-    channels: Sequence[Channel], incidence_deg: Float32, noise_removed: bool, looks: float
+    channels: Sequence[Channel],
+    incidence_deg: Float32,
+    noise_removed: bool,
+    looks: float,
+    level_ground_deg: tuple[float, float] | None = None,
 ) -> Float32:
     """Evidence of one radar acquisition from its polarizations, (y, x, class) nats.
 
     Parameters
     ----------
     channels : the polarizations at hand
-    incidence_deg : (y, x)
+    incidence_deg : (y, x), local or ellipsoidal
     noise_removed : whether the noise floor was subtracted from the values already
     looks : equivalent number of looks of the values
+    level_ground_deg : smallest and largest angle at which level ground is seen; open water is judged within them, for
+        it is level whatever the slope beneath (harmonization.md 2.1)
 
     Channels are added by `channel_weights`. No class falls more than 4 nats behind the best: one sensor can't overrule
     two.
     """
     shape = incidence_deg.shape
     angle = np.ascontiguousarray(incidence_deg, np.float32).ravel()
+    water_angle = angle if level_ground_deg is None else np.clip(angle, *np.float32(level_ground_deg))
     out = np.zeros((angle.size, len(EvidenceClass)), np.float32)
     mass = np.zeros(angle.size, np.float32)
     weights = channel_weights([channel.name for channel in channels], looks)
     for channel, weight in zip(channels, weights, strict=True):
         power = np.ascontiguousarray(channel.gamma0, np.float32).ravel()
-        _add_channel(power, channel.nesz, noise_removed, angle, channel.table, weight, out, mass)
+        table = channel.table
+        _add_channel(power, channel.nesz, noise_removed, angle, water_angle, table, _AXES, weight, out, mass)
     _pool(out, mass, SENSOR_CAP_NATS)
     return out.reshape((*shape, len(EvidenceClass)))
 

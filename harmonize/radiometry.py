@@ -18,6 +18,9 @@ PALSAR2_GHZ = 1.2575  # 1.2365 and 1.2785 for the other two centre frequencies
 PALSAR2_CF_DB = -83.0  # JAXA EORC calibration, 2014-11-20 and 2017-03-28
 PALSAR2_SLC_A_DB = 32.0  # L1.1 only
 
+_FILL_BELOW = -100.0  # undeclared fill, such as -9999; neither power nor dB goes there
+_BRIGHTEST_MEDIAN_DB = -1.0
+
 Quantity = Literal["beta0", "sigma0", "gamma0"]
 Float = NDArray[np.floating]
 
@@ -101,16 +104,15 @@ def refusal(sample: ArrayLike, declared: Literal["power", "amplitude", "db", "dn
     """
     x = np.asarray(sample, dtype=float)
     x = x[np.isfinite(x)]
+    if declared == "dn":
+        return f"holds negative digital numbers (lowest {x.min():g})" if (x < 0).any() else None
+    x = x[x > _FILL_BELOW]
     if x.size == 0:
         return None
     low, median = np.percentile(x, [1, 50])
-    if declared == "dn":
-        if (x < 0).any():
-            return f"holds negative digital numbers (lowest {x.min():g})"
-        return None
     if declared == "db":
-        if low >= 0.0:
-            return f"no value is below 0 (1 % lie below {low:.4g}, the median is {median:.4g}), so these are not dB"
+        if median > _BRIGHTEST_MEDIAN_DB:
+            return f"the median is {median:.4g}, brighter than any scene in dB, so these are not dB"
         return None
     if low < -3.0:
         return f"1 % of the values lie below {low:.4g}, so these are dB and not {declared}"

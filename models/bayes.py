@@ -58,7 +58,18 @@ def fuse(evidence: dict[Decider, Float32], log_prior: Float32) -> Posterior:
     count = np.empty(prior.shape[0], np.uint8)
     ordered = sorted(evidence)  # sums round by order: the order of a dict changes nothing
     values = tuple(np.ascontiguousarray(evidence[who], np.float32).reshape(-1, n_class) for who in ordered)
-    _fuse(prior, values or (prior[:0],), np.array(ordered, np.uint8), classes, water, decider, count)
+    _fuse(
+        prior,
+        values or (prior[:0],),
+        np.array(ordered, np.uint8),
+        classes,
+        water,
+        decider,
+        count,
+        _N_FLOODED,
+        _NONE,
+        _PRIOR,
+    )
     return Posterior(
         classes.reshape(log_prior.shape), water.reshape(shape), decider.reshape(shape), count.reshape(shape)
     )
@@ -73,6 +84,9 @@ def _fuse(  # pragma: no cover
     water: Float32,
     decider: NDArray[np.uint8],
     count: NDArray[np.uint8],
+    n_flooded: int,
+    none_code: int,
+    prior_code: int,
 ) -> None:
     """`fuse`, pixel by pixel: (pixel, class) arrays in, the rest filled in.
 
@@ -86,7 +100,7 @@ def _fuse(  # pragma: no cover
         for k in range(n_class):
             share[k] = np.exp(prior[i, k])
             weight[k] = share[k]
-            if k < _N_FLOODED:
+            if k < n_flooded:
                 wet += share[k]
             else:
                 dry += share[k]
@@ -99,21 +113,21 @@ def _fuse(  # pragma: no cover
             for k in range(n_class):
                 likelihood = np.float64(np.exp(evidence[s][i, k]))
                 weight[k] *= likelihood
-                if k < _N_FLOODED:
+                if k < n_flooded:
                     wet += share[k] * likelihood
                 else:
                     dry += share[k] * likelihood
             moved[s] = np.log(wet / dry) - before
         wet, dry = 0.0, 0.0
         for k in range(n_class):
-            if k < _N_FLOODED:
+            if k < n_flooded:
                 wet += weight[k]
             else:
                 dry += weight[k]
         for k in range(n_class):
             classes[i, k] = weight[k] / (wet + dry)
         water[i], count[i] = wet / (wet + dry), seen
-        decider[i] = _PRIOR if seen > 0 else _NONE
+        decider[i] = prior_code if seen > 0 else none_code
         furthest = UNDECIDED_NATS
         for s in range(n_sensor):
             towards = moved[s] if wet > dry else -moved[s]

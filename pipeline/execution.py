@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -144,7 +145,8 @@ def run_blocks(
 
     Blocks go to Dask's threads in batches, so that what is queued does not grow with the area either.
     """
-    pieces = list(grid.blocks(block))
+    pieces = grid.blocks(block)
+    count = -(-grid.rows // block) * -(-grid.columns // block)
     total = Tally()
     done = 0
     batch = 16 * workers
@@ -152,10 +154,9 @@ def run_blocks(
     with ThreadPoolExecutor(
         workers
     ) as pool:  # leaving waits for blocks under way: nothing writes after a failure
-        for first in range(0, len(pieces), batch):
-            part = pieces[first : first + batch]
+        while part := list(islice(pieces, batch)):
             tasks = [work(window, rows, columns) for rows, columns, window in part]
-            with _Watch(len(part), _shifted(progress, done, len(pieces))):
+            with _Watch(len(part), _shifted(progress, done, count)):
                 tallies: Sequence[Tally] = dask.compute(*tasks, scheduler="threads", pool=pool)
             for tally in tallies:
                 total += tally

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition, Sensor
 from floodfuse.harmonize import decay, optical
-from floodfuse.harmonize.classes import Decider
+from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.harmonize.densities import channel_name
 from floodfuse.harmonize.evidence import (
     AGGREGATION_HALO_PX,
@@ -76,13 +76,18 @@ def looks_on(acquisition: Acquisition, grid: Grid) -> float:
 
 
 def _radar(acquisition: Acquisition, node: xr.Dataset, grid: Grid) -> Float32:
+    if not any(np.isfinite(node[pol].values).any() for pol in acquisition.polarizations):
+        return np.full((*grid.shape, len(EvidenceClass)), np.nan, np.float32)
     band, looks = _BAND_OF[acquisition.sensor], looks_on(acquisition, grid)
     channels = []
     for pol in acquisition.polarizations:
         name, floor_db = channel_name(band, pol), acquisition.nesz_db[pol]
         table = _table(name, looks, floor_db)
         channels.append(Channel(name, node[pol].values, 10.0 ** (floor_db / 10.0), table))
-    return aggregate(radar_evidence(channels, node["incidence"].values, acquisition.noise_removed, looks))
+    nats = radar_evidence(
+        channels, node["incidence"].values, acquisition.noise_removed, looks, acquisition.water_incidence_deg
+    )
+    return aggregate(nats)
 
 
 def _optical(node: xr.Dataset) -> Float32:

@@ -21,14 +21,7 @@ _L22_CODES, _MOSAIC_CODES = {1, 2, 3, 4, 5}, {50, 100, 150, 255}
 
 def prepare(acquisition: Acquisition) -> Acquisition:
     """Check the acquisition and fill in what it does not state."""
-    radar.check(acquisition)
-    return acquisition.model_copy(
-        update={
-            "looks": acquisition.looks or LOOKS,
-            "nesz_db": NESZ_DB | acquisition.nesz_db,
-            "frequency_ghz": acquisition.frequency_ghz or PALSAR2_GHZ,
-        }
-    )
+    return radar.prepare(acquisition, radar.Defaults(LOOKS, NESZ_DB, PALSAR2_GHZ))
 
 
 def mask_convention(mask: Asset) -> MaskConvention:

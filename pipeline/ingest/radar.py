@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from floodfuse.catalogs.acquisition import Acquisition, Asset, MaskConvention, Radiometry, Scale
 from floodfuse.catalogs.errors import BadRequest
@@ -16,6 +20,7 @@ from floodfuse.pipeline.ingest.reading import (
     Float32,
     geometry_of,
     opened,
+    pixels_per_pixel,
     read_bands,
     sample,
     sample_windows,
@@ -23,6 +28,9 @@ from floodfuse.pipeline.ingest.reading import (
 
 _PATCH_PX = 32  # a side: large enough for the spread of speckle, small enough to be one kind of ground
 _LEAST_PATCHES = 8
+_MOSTLY = 0.5  # of a window that must have an angle
+_DARKEST_DB, _LOWEST_POWER, _HIGHEST_POWER = -60.0, -1.0, 1000.0
+_STEEPEST_DEG = 80.0  # beyond it a facet is all but in shadow, and no angle law holds
 _RADIANS_BELOW = 1.6  # no imaging radar looks at less than 1.6 degrees
 _LAYOVER_OR_SHADOW: dict[MaskConvention, tuple[int, ...]] = {
     MaskConvention.VALID: (),
@@ -39,17 +47,22 @@ _INVALID: dict[MaskConvention, tuple[int, ...]] = {
 
 
 def decoder(acquisition: Acquisition) -> Decode:
-    """How this acquisition's stored numbers become linear power. Exact zeros are borders and become NaN."""
+    """How this acquisition's stored numbers become linear power.
+
+    Exact zeros are borders, and numbers that no ground sends back are fill that the file does not declare: NaN.
+    """
     scale = acquisition.scale
     factor = np.float32(radiometry.from_db(acquisition.calibration_db or 0.0))
 
     def decode(values: Float32) -> Float32:
         if scale is Scale.DB:
-            return np.power(np.float32(10.0), values / np.float32(10.0))
-        values[values == 0.0] = np.nan
-        if scale is Scale.AMPLITUDE:
-            return np.square(values)
-        return np.square(values) * factor if scale is Scale.DN else values
+            power = np.power(np.float32(10.0), values / np.float32(10.0))
+            power[values < _DARKEST_DB] = np.nan
+        else:
+            values[values == 0.0] = np.nan
+            power = values if scale is Scale.POWER else np.square(values) * factor
+        power[(power < _LOWEST_POWER) | (power > _HIGHEST_POWER)] = np.nan
+        return power
 
     return decode
 
@@ -64,13 +77,11 @@ def read(acquisition: Acquisition, grid: Grid) -> xr.Dataset:
     bands = [Band(pol, acquisition.assets[pol], decoder(acquisition)) for pol in pols]
     if "incidence" in acquisition.assets:
         bands.append(Band("incidence", acquisition.assets["incidence"], _angle(acquisition.incidence_scale)))
-    if "mask" in acquisition.assets:
-        bands.append(Band("mask", acquisition.assets["mask"], nearest=True))
     values = read_bands(bands, grid)
     incidence = values.get("incidence")
     if incidence is None:
         incidence = np.full(grid.shape, acquisition.incidence_deg, np.float32)
-    valid, hidden = _usable(values.get("mask"), acquisition.mask_convention, grid.shape)
+    valid, hidden = _usable(acquisition, grid)
     layers = {}
     for pol in pols:
         gamma0 = _gamma0(values[pol], acquisition, incidence)
@@ -91,21 +102,64 @@ def _gamma0(power: Float32, acquisition: Acquisition, incidence: Float32) -> Flo
 
 def _angle(scale: float) -> Decode:
     def decode(values: Float32) -> Float32:
-        values[values <= 0.0] = np.nan
-        return values * np.float32(scale)
+        degrees = values * np.float32(scale)
+        degrees[(degrees <= 0.0) | (degrees > _STEEPEST_DEG)] = np.nan
+        return degrees
 
     return decode
 
 
-def _usable(
-    mask: Float32 | None, convention: MaskConvention, shape: tuple[int, int]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where the product's own mask lets values count, and where it says layover or shadow."""
-    if mask is None:
-        return np.ones(shape, bool), np.zeros(shape, bool)
+def _usable(acquisition: Acquisition, grid: Grid) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the product's own mask lets values count, and where it says layover or shadow.
+
+    What is masked is widened by one native pixel: values beside it were resampled together with it.
+    """
+    if "mask" not in acquisition.assets:
+        return np.ones(grid.shape, bool), np.zeros(grid.shape, bool)
+    asset, convention = acquisition.assets["mask"], acquisition.mask_convention
+    with opened(asset) as dataset:
+        native = pixels_per_pixel(geometry_of(dataset, asset.href), grid)
+    margin = max(1, math.ceil(1.0 / min(native)))
+    mask = read_bands([Band("mask", asset, nearest=True)], grid.padded(margin))["mask"]
     hidden = np.isin(mask, _LAYOVER_OR_SHADOW[convention])
-    invalid = np.isin(mask, _INVALID[convention]) | ~np.isfinite(mask)
-    return ~(invalid | hidden), hidden
+    invalid = hidden | np.isin(mask, _INVALID[convention]) | ~np.isfinite(mask)
+    size, core = 2 * margin + 1, (slice(margin, -margin), slice(margin, -margin))
+    return ~maximum_filter(invalid, size)[core], maximum_filter(hidden, size)[core]
+
+
+class Defaults(NamedTuple):
+    """What a sensor's products leave unsaid: looks, noise floor [sigma0 dB] by polarization, frequency [GHz]."""
+
+    looks: float
+    nesz_db: dict[str, float]
+    frequency_ghz: float
+
+
+def prepare(acquisition: Acquisition, defaults: Defaults) -> Acquisition:
+    """Check the acquisition and fill in what it does not state."""
+    check(acquisition)
+    return acquisition.model_copy(
+        update={
+            "looks": acquisition.looks or defaults.looks,
+            "nesz_db": defaults.nesz_db | acquisition.nesz_db,
+            "frequency_ghz": acquisition.frequency_ghz or defaults.frequency_ghz,
+            "water_incidence_deg": _angles_of_level_ground(acquisition),
+        }
+    )
+
+
+def _angles_of_level_ground(acquisition: Acquisition) -> tuple[float, float] | None:
+    """Smallest and largest angle of the swath, as far as windows of 128 px average slopes out.
+
+    Water is level: on a slope that faces the sensor it would still be seen at the swath's angle and not at the slope's
+    (harmonization.md 2.1). None where no raster gives angles.
+    """
+    if "incidence" not in acquisition.assets:
+        return None
+    decode = _angle(acquisition.incidence_scale)
+    windows = [decode(window) for window in sample_windows(acquisition.assets["incidence"])]
+    medians = [float(np.nanmedian(w)) for w in windows if np.isfinite(w).mean() > _MOSTLY]
+    return (round(min(medians), 3), round(max(medians), 3)) if medians else None
 
 
 def check(acquisition: Acquisition) -> None:
@@ -206,22 +260,22 @@ def _check_angle(acquisition: Acquisition) -> None:
             raise BadRequest(
                 f"{acquisition.id}: no incidence angle. Declare --incidence FILE or --incidence DEGREES (e.g. 38)."
             )
-        largest = angle
     else:
         source = f"{asset.href} ({acquisition.id}, incidence)"
         values = sample(asset) * acquisition.incidence_scale
+        values = values[values != 0.0]
         if values.size == 0:
             return
-        largest = float(np.percentile(values, 99))
-    if 0.0 < largest < _RADIANS_BELOW and acquisition.incidence_scale == 1.0:
+        angle = float(np.median(values))
+    if 0.0 < angle < _RADIANS_BELOW and acquisition.incidence_scale == 1.0:
         raise BadRequest(
-            f"{source}: {largest:.3g} is no angle in degrees; it looks like radians. Multiply by 57.2958"
+            f"{source}: {angle:.3g} is no angle in degrees; it looks like radians. Multiply by 57.2958"
             + ("." if asset is None else ", or declare --incidence-scale 57.2958.")
         )
-    if not _RADIANS_BELOW <= largest < 90.0:
+    if not _RADIANS_BELOW <= angle < 90.0:
         cure = "Declare it in degrees."
         if asset is not None:
             cure = (
                 "Declare --incidence-scale, the degrees of one unit: 0.01 for hundredths of a degree, else 1."
             )
-        raise BadRequest(f"{source}: {largest:.4g} is no incidence angle in degrees (0 to 90). {cure}")
+        raise BadRequest(f"{source}: {angle:.4g} is no incidence angle in degrees (0 to 90). {cure}")

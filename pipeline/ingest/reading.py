@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyproj
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
@@ -27,6 +29,8 @@ warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 Float32 = NDArray[np.float32]
 Decode = Callable[[Float32], Float32]
 
+_LARGEST = float(np.finfo(np.float32).max)  # larger numbers are infinite once read
+_MOST_NATIVE_PX = 4096 * 4096
 _SAMPLE_WINDOWS = 5  # a side
 _SAMPLE_PX = 128
 
@@ -98,7 +102,10 @@ def geometry_of(dataset: rasterio.DatasetReader, href: str) -> RasterGeometry:
 
 
 def read_bands(bands: Sequence[Band], grid: Grid) -> dict[str, Float32]:
-    """Values of bands on a grid, NaN where there are none. Bands of one geometry are moved by one set of coordinates."""
+    """Values of bands on a grid, NaN where there are none. Bands of one geometry are moved by one set of coordinates.
+
+    Where the grid is so coarse that it covers more native pixels than should be held at once, it is read in halves.
+    """
     groups: dict[tuple[RasterGeometry, bool], list[tuple[Band, float | None]]] = {}
     for band in bands:
         with opened(band.asset) as dataset:
@@ -115,17 +122,30 @@ def read_bands(bands: Sequence[Band], grid: Grid) -> dict[str, Float32]:
         if window is None:
             values |= {band.name: np.full(grid.shape, np.nan, np.float32) for band, _ in members}
             continue
+        if window.width * window.height > _MOST_NATIVE_PX and grid.rows > 1:
+            return _in_halves(bands, grid)
         stack = np.stack([_read(band, no_data, window) for band, no_data in members])
         moved = resample(stack, at, (window.col_off, window.row_off), scale, nearest)
         values |= {band.name: moved[i] for i, (band, _) in enumerate(members)}
     return values
 
 
+def _in_halves(bands: Sequence[Band], grid: Grid) -> dict[str, Float32]:
+    upper = grid.rows // 2
+    parts = [
+        read_bands(bands, replace(grid, row=grid.row + first, rows=rows))
+        for first, rows in ((0, upper), (upper, grid.rows - upper))
+    ]
+    return {band.name: np.concatenate([part[band.name] for part in parts]) for band in bands}
+
+
 def pixels_per_pixel(geometry: RasterGeometry, grid: Grid) -> tuple[float, float]:
-    """Source pixels per pixel of the grid, across and down, at the raster's middle: the same for every window."""
-    centre = geometry.transform @ (geometry.width / 2, geometry.height / 2)
+    """Source pixels per pixel of the grid, across and down: the same for every window of the lattice.
+
+    Measured at the middle of the raster, or of what the grid's CRS is made for where the raster reaches beyond it.
+    """
     to_grid = pyproj.Transformer.from_crs(geometry.crs, grid.crs, always_xy=True)
-    x, y = to_grid.transform(*centre)
+    x, y = to_grid.transform(*_middle(geometry, grid.crs))
     half = grid.resolution / 2
     corners = np.array([(x - half, y), (x + half, y), (x, y - half), (x, y + half)])
     back = to_grid.transform(corners[:, 0], corners[:, 1], direction="INVERSE")
@@ -135,6 +155,20 @@ def pixels_per_pixel(geometry: RasterGeometry, grid: Grid) -> tuple[float, float
     across = max(abs(column[1] - column[0]), abs(column[3] - column[2]))
     down = max(abs(row[1] - row[0]), abs(row[3] - row[2]))
     return round(float(across), 6), round(float(down), 6)
+
+
+def _middle(geometry: RasterGeometry, crs: pyproj.CRS) -> tuple[float, float]:
+    """Middle of the raster, clipped to the use of a CRS, in the raster's own coordinates."""
+    left, top = geometry.transform @ (0, 0)
+    right, bottom = geometry.transform @ (geometry.width, geometry.height)
+    box = (min(left, right), min(top, bottom), max(left, right), max(top, bottom))
+    if crs.area_of_use is not None:
+        from_degrees = pyproj.Transformer.from_crs("EPSG:4326", geometry.crs, always_xy=True)
+        use = from_degrees.transform_bounds(*crs.area_of_use.bounds)
+        common = (max(box[0], use[0]), max(box[1], use[1]), min(box[2], use[2]), min(box[3], use[3]))
+        if np.isfinite(common).all() and common[0] < common[2] and common[1] < common[3]:
+            box = common
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
 def _window(at: SourceCoordinates, scale: tuple[float, float], geometry: RasterGeometry) -> Window | None:
@@ -150,14 +184,23 @@ def _window(at: SourceCoordinates, scale: tuple[float, float], geometry: RasterG
 
 def _read(band: Band, no_data: float | None, window: Window) -> Float32:
     with opened(band.asset) as dataset:
-        values = dataset.read(band.asset.band, window=window, out_dtype=np.float32)
+        values = _values(dataset, band.asset.band, window)
     return decoded(values, no_data, band.decode)
+
+
+def _values(dataset: rasterio.DatasetReader, band: int, window: Window) -> Float32:
+    """Stored numbers as float32, NaN where a mask that comes with the file (not a no-data value) says invalid."""
+    values: Float32 = dataset.read(band, window=window, out_dtype=np.float32)
+    flags = dataset.mask_flag_enums[band - 1]
+    if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags:
+        values[dataset.read_masks(band, window=window) == 0] = np.nan
+    return values
 
 
 def decoded(values: Float32, no_data: float | None, decode: Decode | None) -> Float32:
     """Stored numbers as values: no-data and infinities become NaN, the rest goes through `decode`."""
     values[~np.isfinite(values)] = np.nan
-    if no_data is not None and np.isfinite(no_data):
+    if no_data is not None and abs(no_data) <= _LARGEST:
         values[values == np.float32(no_data)] = np.nan
     return values if decode is None else decode(values)
 
@@ -180,5 +223,5 @@ def sample_windows(asset: Asset) -> list[Float32]:
         for top in np.unique(np.linspace(0, dataset.height - size_y, _SAMPLE_WINDOWS).astype(int)):
             for left in np.unique(np.linspace(0, dataset.width - size_x, _SAMPLE_WINDOWS).astype(int)):
                 window = Window(int(left), int(top), size_x, size_y)
-                pieces.append(dataset.read(asset.band, window=window, out_dtype=np.float32))
+                pieces.append(_values(dataset, asset.band, window))
     return [decoded(piece, no_data, None) for piece in pieces]

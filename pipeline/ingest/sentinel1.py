@@ -16,14 +16,7 @@ NESZ_DB = {"vv": -24.0, "vh": -26.0, "hh": -24.0, "hv": -26.0}  # usual values; 
 
 def prepare(acquisition: Acquisition) -> Acquisition:
     """Check the acquisition and fill in what it does not state."""
-    radar.check(acquisition)
-    return acquisition.model_copy(
-        update={
-            "looks": acquisition.looks or LOOKS,
-            "nesz_db": NESZ_DB | acquisition.nesz_db,
-            "frequency_ghz": acquisition.frequency_ghz or SENTINEL1_GHZ,
-        }
-    )
+    return radar.prepare(acquisition, radar.Defaults(LOOKS, NESZ_DB, SENTINEL1_GHZ))
 
 
 def read(acquisition: Acquisition, grid: Grid) -> xr.Dataset:

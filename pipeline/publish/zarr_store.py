@@ -26,7 +26,7 @@ def create(folder: Path, grid: Grid, block: int, attributes: dict[str, str]) -> 
         {
             name: (
                 ("y", "x"),
-                da.full(grid.shape, layer.fill, dtype=layer.dtype, chunks=block),
+                da.full(grid.shape, layer.fill, dtype=layer.dtype, chunks=grid.shape),
                 _attributes(name),
             )
             for name, layer in LAYERS.items()

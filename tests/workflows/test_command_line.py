@@ -194,5 +194,5 @@ def test_sensors_may_be_left_out(map_to: Callable[..., Outcome], catalog: Path, 
 def test_closed_pipe_is_no_traceback(catalog: Path) -> None:
     """A reader that has left already (`floodfuse … | head`) is no fault."""
     script = Path(sys.executable).parent / "floodfuse"
-    command = ["bash", "-c", '"$0" "$@" | true', script, "catalog", "list", catalog]
+    command = ["bash", "-c", '"$0" "$@" | true', str(script), "catalog", "list", str(catalog)]
     assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
