@@ -115,8 +115,20 @@ def footprint(href: str) -> dict[str, Any]:
         + [(0, height - s * height) for s in steps[1:]]
     )
     x, y = zip(*[transform @ pixel for pixel in pixels], strict=True)
-    to_degrees = pyproj.Transformer.from_crs(pyproj.CRS.from_wkt(crs.to_wkt()), "EPSG:4326", always_xy=True)
-    lon, lat = to_degrees.transform(x, y)
+    try:
+        to_degrees = pyproj.Transformer.from_crs(
+            pyproj.CRS.from_wkt(crs.to_wkt()), "EPSG:4326", always_xy=True
+        )
+        lon, lat = to_degrees.transform(x, y)
+    except pyproj.exceptions.ProjError as error:
+        raise BadRequest(
+            f"{href}: its CRS ({crs.to_wkt()[:40]}…) is of no place on Earth. Assign the one it was made in (gdal_edit -a_srs)."
+        ) from error
+    if not all(abs(a) <= 180.0 and abs(b) <= 90.0 for a, b in zip(lon, lat, strict=True)):
+        raise BadRequest(
+            f"{href}: its corners lie at {lon[0]:.6g}, {lat[0]:.6g} degrees, off the globe: its CRS ({crs.to_string()}) does "
+            "not fit its transform, metres labelled as degrees perhaps. Assign the right one (gdal_edit -a_srs)."
+        )
     outline = shapely.Polygon([(round(a, 7), round(b, 7)) for a, b in zip(lon, lat, strict=True)])
     mapping: dict[str, Any] = shapely.geometry.mapping(outline)
     return mapping

@@ -154,7 +154,9 @@ def radar_evidence(
     """
     shape = incidence_deg.shape
     angle = np.ascontiguousarray(incidence_deg, np.float32).ravel()
-    water_angle = angle if level_ground_deg is None else np.clip(angle, *np.float32(level_ground_deg))
+    water_angle = angle
+    if level_ground_deg is not None:
+        water_angle = np.clip(angle, np.float32(level_ground_deg[0]), np.float32(level_ground_deg[1]))
     out = np.zeros((angle.size, len(EvidenceClass)), np.float32)
     mass = np.zeros(angle.size, np.float32)
     weights = channel_weights([channel.name for channel in channels], looks)

@@ -10,8 +10,8 @@ import numpy as np
 
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.classes import LEGEND, MapClass
-from floodfuse.pipeline.explain import grid_of, load_record, open_layers
 from floodfuse.pipeline.grid import Grid
+from floodfuse.pipeline.open_product import grid_of, load_record, open_layers
 
 _STRIP_ROWS = 1024
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import dask
 import numpy as np
@@ -58,6 +58,7 @@ class Tally:
     classes: Counter[int] = field(default_factory=Counter)
     deciders: Counter[int] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
+    known: Counter[str] = field(default_factory=Counter)  # pixels at which a terrain layer has a value
     flooded: float = 0.0  # sum of probabilities outside permanent water, pixels
 
     def __iadd__(self, other: Tally) -> Self:
@@ -65,6 +66,7 @@ class Tally:
         self.classes += other.classes
         self.deciders += other.deciders
         self.seen += other.seen
+        self.known += other.known
         self.flooded += other.flooded
         return self
 
@@ -93,7 +95,16 @@ def map_block(job: Job, block: Grid) -> tuple[Layers, Tally]:
     posterior = bayes.fuse({who: e.nats for who, e in evidence.items()}, log_share)
     inside = area_mask(shapely.from_wkb(job.outline), block)
     layers = decide.layers(evidence, posterior, terrain, inside, log_share)
-    return layers, _tally(layers, evidence, decide.permanent_water(terrain), inside)
+    tally = _tally(layers, evidence, decide.permanent_water(terrain), inside)
+    tally.known = Counter(
+        {str(n): int((_is_known(v.values) & inside).sum()) for n, v in terrain.data_vars.items()}
+    )
+    return layers, tally
+
+
+def _is_known(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a terrain layer says something: codes are 0 where it does not, numbers NaN."""
+    return np.asarray(values > 0 if values.dtype.kind == "u" else np.isfinite(values))
 
 
 def _tally(

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyproj
 import shapely
-import xarray as xr
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition
 from floodfuse.catalogs.errors import BadRequest
@@ -32,8 +30,7 @@ from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.execution import Job, weigh_block
 from floodfuse.pipeline.grid import Grid, area_mask
-from floodfuse.pipeline.product import RUN_FILE, ZARR_FILE, RunRecord
-from floodfuse.pipeline.publish import zarr_store
+from floodfuse.pipeline.open_product import grid_of, load_record, open_layers
 from floodfuse.pipeline.scene import node_path, read_scene
 from floodfuse.pipeline.weigh import DECIDER_OF, HALO_PX
 
@@ -64,39 +61,6 @@ class Explanation:
     prior: dict[str, float]
     posterior: dict[str, float]
     matches_product: bool
-
-
-def load_record(folder: Path) -> RunRecord:
-    """The record of a product, or a `BadRequest` where the folder holds none."""
-    if not (folder / RUN_FILE).is_file():
-        raise BadRequest(
-            f"{folder}: no product there (no {RUN_FILE}). Give the folder that `floodfuse map` made."
-        )
-    try:
-        return RunRecord.load(folder)
-    except ValueError as error:
-        raise BadRequest(
-            f"{folder / RUN_FILE}: not a record this version can read ({str(error).splitlines()[0]}). "
-            "Map the area again."
-        ) from error
-
-
-def open_layers(folder: Path) -> xr.Dataset:
-    """The layers of a product, lazily, or a `BadRequest` where they can't be read."""
-    try:
-        return zarr_store.open_product(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise BadRequest(
-            f"{folder / ZARR_FILE}: missing or damaged. The product is not whole; map the area again."
-        ) from error
-
-
-def grid_of(record: RunRecord) -> Grid:
-    """The lattice window of a product."""
-    _, _, left, _, _, top = record.grid.transform
-    step = record.grid.resolution
-    rows, columns = record.grid.shape
-    return Grid(pyproj.CRS(record.grid.crs), step, -round(top / step), round(left / step), rows, columns)
 
 
 def explain(folder: Path, lon: float, lat: float) -> Explanation:

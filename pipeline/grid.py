@@ -20,6 +20,7 @@ from odc.geo.geobox import GeoBox
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.area import WGS84, Area
 
+_LARGEST_AREA_ERROR = 0.05
 _FINEST_PX = 2_000_000  # pixels a side beyond which resolution and CRS can't be meant together
 
 
@@ -163,9 +164,21 @@ def grid_for(area: Area, resolution: float, crs: pyproj.CRS | None = None) -> Gr
             f"resolution {resolution:g} in {crs.name}, whose unit is the {unit}: the area is {extent:g} {unit}s wide. "
             f"Give the resolution in {unit}s, or another --crs."
         )
+    _check_scale(crs, area)
     column, row = math.floor(left / resolution), math.floor(-top / resolution)
     rows, columns = math.ceil(-bottom / resolution) - row, math.ceil(right / resolution) - column
     return Grid(crs, resolution, row, column, rows, columns)
+
+
+def _check_scale(crs: pyproj.CRS, area: Area) -> None:
+    """Refuse a projection whose metres are not metres here: areas, slopes and distances would all be wrong."""
+    west, south, east, north = area.bounds
+    factors = pyproj.Proj(crs).get_factors((west + east) / 2, (south + north) / 2)
+    if not abs(factors.areal_scale - 1.0) <= _LARGEST_AREA_ERROR:
+        raise BadRequest(
+            f"crs '{crs.to_string()}' ({crs.name}): draws areas {factors.areal_scale:.2f} times as large as they are here, "
+            f"so km2 would be wrong. Leave --crs out for the UTM zone ({utm_of(area).to_string()}), or give an equal-area one."
+        )
 
 
 def area_mask(area_in_crs: shapely.Geometry, grid: Grid) -> NDArray[np.bool_]:

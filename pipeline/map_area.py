@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -29,6 +29,13 @@ from floodfuse.pipeline.staging import check_target, staged
 
 Tell = Callable[[str, int, int], None]  # step, done, total
 
+_MOSTLY = 0.95  # share of the area on which a terrain layer must have a value to count as known
+_LACKS = {
+    "permanent_water": "No permanent-water layer: all open water is reported as flood water (class 2).",
+    "hand": "No height above drainage: the prior can't tell slopes and terraces from floodplains.",
+    "landcover": "No land cover: ground hidden by trees or among buildings is not excluded but reported as dry.",
+}
+
 
 def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     """Map one area: search, prepare, work through blocks, publish. Returns the record that is in `run.json`.
@@ -48,7 +55,7 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     with _timed(seconds, "search"):
         report("searching", 0, 1)
         found = search.find(settings.catalog, area, time, settings.window, settings.sensors)
-        acquisitions = tuple(prepare(found))
+        acquisitions, skipped = _prepared(found, may_skip=not Path(settings.catalog).exists())
     job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)))
     with staged(out, settings.overwrite) as folder:
         with _timed(seconds, "map"):
@@ -62,10 +69,30 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
                 lambda done, total: report("mapping", done, total),
             )
         record = _record(settings, job, grid, tally, seconds)
+        record.warnings[:0] = skipped
         record.save(folder)
         with _timed(seconds, "publish"):
             formats.publish(folder, lambda step: report(step, 0, 1))
     return record
+
+
+def _prepared(found: Sequence[Acquisition], may_skip: bool) -> tuple[tuple[Acquisition, ...], list[str]]:
+    """Checked acquisitions, and a sentence for each that was left out.
+
+    What is wrong with a file of one's own is to be mended; a scene of an archive can only be done without.
+    """
+    if not may_skip:
+        return tuple(prepare(found)), []
+    good: list[Acquisition] = []
+    skipped: list[str] = []
+    for acquisition in found:
+        try:
+            good += prepare([acquisition])
+        except BadRequest as error:
+            skipped.append(f"Left out {acquisition.id}: {error}")
+    if not any(a.sensor is not Sensor.TERRAIN for a in good):
+        raise BadRequest("No scene found can be used. " + " ".join(skipped))
+    return tuple(good), skipped
 
 
 @contextmanager
@@ -92,7 +119,7 @@ def _record(
         raise BadRequest(
             f"area '{job.area.source}': smaller than a pixel of {grid.resolution:g}. Give a finer --resolution or a larger area."
         )
-    terrain = {name for a in job.acquisitions if a.sensor is Sensor.TERRAIN for name in a.assets}
+    known = {name: count / tally.pixels for name, count in tally.known.items()}
     km2 = grid.pixel_km2
     authority = grid.crs.to_authority()
     flooded = sum(tally.classes[int(k)] for k in FLOOD_CLASSES)
@@ -127,9 +154,9 @@ def _record(
         flooded_km2=round(flooded * km2, 6),
         expected_flooded_km2=round(tally.flooded * km2, 6),
         observed_fraction=1.0 - tally.classes[int(MapClass.NOT_OBSERVED)] / tally.pixels,
-        permanent_water_known="permanent_water" in terrain,
+        permanent_water_known=known.get("permanent_water", 0.0) >= _MOSTLY,
         synthetic=any(a.synthetic for a in job.acquisitions),
-        warnings=_warnings(job, tally, terrain),
+        warnings=_warnings(job, tally, known),
         parameters=_parameters(),
         seconds=dict(seconds),
     )
@@ -149,7 +176,7 @@ def _input(acquisition: Acquisition, time: datetime, tally: Tally) -> InputRecor
     )
 
 
-def _warnings(job: Job, tally: Tally, terrain: set[str]) -> list[str]:
+def _warnings(job: Job, tally: Tally, known: dict[str, float]) -> list[str]:
     radars = {a.collection or "" for a in job.acquisitions if a.sensor in RADARS}
     found = sorted(p.note for name, p in products.BY_COLLECTION.items() if name in radars)
     unseen = tally.classes[int(MapClass.NOT_OBSERVED)] / tally.pixels
@@ -157,14 +184,12 @@ def _warnings(job: Job, tally: Tally, terrain: set[str]) -> list[str]:
         found.append("No sensor has a valid value anywhere in the area: all of it is 'not observed'.")
     elif unseen > 0.5:
         found.append(f"{unseen:.0%} of the area was not observed.")
-    if "permanent_water" not in terrain:
-        found.append("No permanent-water layer: all open water is reported as flood water (class 2).")
-    if "hand" not in terrain:
-        found.append("No height above drainage: the prior can't tell slopes and terraces from floodplains.")
-    if "landcover" not in terrain:
-        found.append(
-            "No land cover: ground hidden by trees or among buildings is not excluded but reported as dry."
-        )
+    for layer, lack in _LACKS.items():
+        share = known.get(layer, 0.0)
+        if share < _MOSTLY:
+            found.append(
+                lack if share == 0.0 else f"On {1.0 - share:.0%} of the area: {lack[0].lower()}{lack[1:]}"
+            )
     if not any(a.sensor is Sensor.ALOS2 for a in job.acquisitions):
         found.append("No L-band radar: flooding under trees can't be seen.")
     return found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from floodfuse.harmonize.classes import FLOOD_CLASSES, MapClass
-from floodfuse.pipeline.explain import grid_of, load_record
+from floodfuse.pipeline.open_product import grid_of, load_record
 from floodfuse.pipeline.publish import zarr_store
 
 _STRIP_ROWS = 1024

@@ -62,6 +62,10 @@ def check_target(out: Path, overwrite: bool) -> None:
                 raise BadRequest(
                     f"out '{out}': holds a product already. Give --overwrite to replace it, or another folder."
                 )
+    if os.path.ismount(out):
+        raise BadRequest(
+            f"out '{out}': is a mount point, which can't be renamed to. Name a folder inside it."
+        )
     parent = out.resolve().parent
     existing = next(p for p in (parent, *parent.parents) if p.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
@@ -90,47 +94,60 @@ def staged(out: Path, overwrite: bool) -> Iterator[Path]:
     check_target(out, overwrite)
     out = out.resolve()
     aside = out.parent / f".{out.name}.partial-{uuid.uuid4().hex[:8]}"
-    made = _make(aside)
+    parents = _make(aside)
     try:
         yield aside
         _flush(aside)
-        _swap(aside, out)
+        old = _swap(aside, out)
     except BaseException as error:
         full = _disk_is_full(error) or (_by_gdal(error) and _has_no_room(aside))
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        _remove_empty(parents)
         if full:
             raise BadRequest(
                 f"out '{out}': the disk is full ({_free(out.parent)} free), so the product could not be written. "
                 "Nothing half-written was left. Free some space, or choose another disk with --out."
             ) from error
         raise
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
+    _sync(out.parent)
 
 
-def _make(aside: Path) -> Path:
-    """Make the folder and any missing parents; returns the topmost one made, which is what a failure removes."""
-    missing = [p for p in (aside, *aside.parents) if not p.exists()]
+def _make(aside: Path) -> list[Path]:
+    """Make the folder; returns the parents made for it, innermost first, which go again after a failure if empty."""
+    missing = [p for p in aside.parents if not p.exists()]
     try:
         aside.mkdir(parents=True)
     except OSError as error:
         raise BadRequest(
             f"out '{aside.parent}': can't be made ({error.strerror}). Choose another folder."
         ) from error
-    return missing[-1]
+    return missing
 
 
-def _swap(aside: Path, out: Path) -> None:
-    if out.exists():
-        old = out.parent / f".{out.name}.old-{uuid.uuid4().hex[:8]}"
-        out.rename(old)
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders that hold nothing; another run may have put its product there meanwhile."""
+    for folder in folders:
         try:
-            aside.rename(out)
+            folder.rmdir()
         except OSError:
-            old.rename(out)
-            raise
-        shutil.rmtree(old)
-    else:
+            return
+
+
+def _swap(aside: Path, out: Path) -> Path | None:
+    """Put the new product in place; returns the earlier one, moved aside, where there was one."""
+    if not out.exists():
         aside.rename(out)
-    _sync(out.parent)
+        return None
+    old = out.parent / f".{out.name}.old-{uuid.uuid4().hex[:8]}"
+    out.rename(old)
+    try:
+        aside.rename(out)
+    except OSError:
+        old.rename(out)
+        raise
+    return old
 
 
 def _flush(folder: Path) -> None:

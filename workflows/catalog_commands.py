@@ -116,9 +116,12 @@ def add(
     prepare([acquisition])
     if sensor in RADARS:
         radar.check_spread(acquisition)
-    known = (folder / static.CATALOG_FILE).exists() and acquisition.id in {
-        a.id for a in static.acquisitions(folder)
-    }
+    earlier = (
+        {a.id: a for a in static.acquisitions(folder)} if (folder / static.CATALOG_FILE).exists() else {}
+    )
+    if identity is None:
+        acquisition = _with_a_name_of_its_own(acquisition, earlier)
+    known = acquisition.id in earlier
     static.add(folder, [acquisition])
     if json:
         console.show_json(acquisition)
@@ -126,6 +129,15 @@ def add(
         console.say(
             f"{'Replaced' if known else 'Added'} {acquisition.id} {'in' if known else 'to'} {folder}."
         )
+
+
+def _with_a_name_of_its_own(acquisition: Acquisition, earlier: dict[str, Acquisition]) -> Acquisition:
+    """Tiles often share file names: the same name for other files gets a number, for the same files it stays."""
+    name, number = acquisition.id, 1
+    while acquisition.id in earlier and earlier[acquisition.id].assets != acquisition.assets:
+        number += 1
+        acquisition = acquisition.model_copy(update={"id": f"{name}-{number}"})
+    return acquisition
 
 
 def _check_file(asset: Asset) -> None:
@@ -336,7 +348,4 @@ def simulate(
             }
         )
     else:
-        console.results.print(
-            f"Synthetic archive in {folder}: map {archive.aoi} on {archive.time.isoformat()}.",
-            highlight=False,
-        )
+        console.say(f"Synthetic archive in {folder}: map {archive.aoi} on {archive.time.isoformat()}.")

@@ -68,6 +68,12 @@ def say(message: str) -> None:
     results.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
+def note(message: str) -> None:
+    """Print a warning among the messages."""
+    messages.print("[yellow]note:[/]", end=" ")
+    messages.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on standard error; yields a function of step, done and total."""

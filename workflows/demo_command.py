@@ -65,9 +65,7 @@ def demo_command(
     elif not quiet:
         console.results.print(_table(scores))
         product = out / PRODUCT_FOLDER
-        console.results.print(
-            f"Open in QGIS: {product / PROJECT_FILE}   Read: {product / REPORT_FILE}", soft_wrap=True
-        )
+        console.say(f"Open in QGIS: {product / PROJECT_FILE}   Read: {product / REPORT_FILE}")
 
 
 def _settings(archive: Archive, out: Path, sensors: tuple[Sensor, ...]) -> MapSettings:

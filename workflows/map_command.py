@@ -101,13 +101,11 @@ def show(record: RunRecord, settings: MapSettings, json: bool, quiet: bool) -> N
         return
     for warning in record.warnings:
         if not quiet:
-            console.messages.print("[yellow]note:[/]", warning, highlight=False, soft_wrap=True)
+            console.note(warning)
     if quiet:
         return
     console.results.print(areas_table(record))
-    console.results.print(
-        f"Open in QGIS: {Path(settings.out) / PROJECT_FILE}", highlight=False, soft_wrap=True
-    )
+    console.say(f"Open in QGIS: {Path(settings.out) / PROJECT_FILE}")
 
 
 def areas_table(record: RunRecord) -> Table:

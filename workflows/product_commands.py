@@ -14,8 +14,10 @@ from rich.table import Table
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.classes import LEGEND
 from floodfuse.pipeline.compare import compare
-from floodfuse.pipeline.explain import Explanation, explain, load_record
+from floodfuse.pipeline.explain import Explanation, explain
+from floodfuse.pipeline.open_product import load_record
 from floodfuse.pipeline.product import ITEM_FILE, RunRecord
+from floodfuse.pipeline.publish.stac_item import folder_digest
 from floodfuse.workflows import console
 from floodfuse.workflows.map_command import areas_table
 from floodfuse.workflows.options import AsJson, ProductFolder
@@ -48,8 +50,12 @@ def checksums(product: Path) -> dict[str, str]:
         ) from error
     states = {}
     for asset in assets.values():
-        expected = asset.get("file:checksum")
-        if expected is None:
+        if (expected := asset.get("floodfuse:folder_sha256")) is not None:
+            folder = product / asset["href"]
+            same = folder.is_dir() and folder_digest(folder)[0] == expected
+            states[asset["href"]] = "as published" if same else "changed" if folder.is_dir() else "missing"
+            continue
+        if (expected := asset.get("file:checksum")) is None:
             continue
         file = product / asset["href"]
         if not file.is_file():

@@ -153,12 +153,16 @@ def _png_of(figure: Figure) -> bytes:
     return out.getvalue()
 
 
+_LONGEST_FOR_ITS_WIDTH = 3
+
+
 def _read(path: Path, band: int, width_px: int, resampling: Resampling) -> Array:
     """A band at about `width_px` columns: reduced through the overviews, or each pixel drawn as a square."""
     with raster_environment(), rasterio.open(path) as source:
-        times = max(1, width_px // source.width)
-        columns = min(source.width, width_px)
-        rows = max(1, round(source.height * columns / source.width))
+        longest = _LONGEST_FOR_ITS_WIDTH * width_px
+        times = max(1, min(width_px // source.width, longest // source.height))
+        shrink = min(1.0, width_px / source.width, longest / source.height)
+        columns, rows = max(1, round(source.width * shrink)), max(1, round(source.height * shrink))
         values: Array = source.read(band, out_shape=(rows, columns), resampling=resampling)
     return values.repeat(times, axis=0).repeat(times, axis=1)
 

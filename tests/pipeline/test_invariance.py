@@ -13,9 +13,10 @@ from pyproj import Transformer
 from floodfuse.catalogs.acquisition import OBSERVING
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.pipeline.area import parse_area
-from floodfuse.pipeline.explain import explain, grid_of, load_record
+from floodfuse.pipeline.explain import explain
 from floodfuse.pipeline.grid import Grid, area_mask, grid_for
 from floodfuse.pipeline.map_area import map_area
+from floodfuse.pipeline.open_product import grid_of, load_record
 from floodfuse.pipeline.publish import zarr_store
 from floodfuse.pipeline.scene import node_path, open_scene, prepare, read_scene
 from floodfuse.pipeline.search import find
