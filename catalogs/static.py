@@ -38,6 +38,7 @@ _IN_PROPERTIES = (
     "calibration_db",
     "incidence_deg",
     "incidence_scale",
+    "water_incidence_deg",
     "mask_convention",
     "nesz_db",
     "noise_removed",

@@ -6,7 +6,7 @@ class has 0. A pixel without a valid value is NaN in every class.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numba
@@ -15,11 +15,16 @@ from numpy.typing import NDArray
 from scipy.special import polygamma
 
 from floodfuse.harmonize.classes import EvidenceClass
+from floodfuse.harmonize.densities import class_sd_db
 from floodfuse.harmonize.likelihood import INCIDENCE_AXIS_DEG, POWER_AXIS_DB
 
 TEXTURE_CORRELATION = 0.6  # of class texture between polarizations of one pass: .5 to .7 (harmonization.md 6)
-_TEXTURE_SD_DB = 2.5  # middle of the class spreads
-_LEADING = ("L_HH", "L_VV")
+_OPEN_GROUND = (EvidenceClass.OPEN_WATER, EvidenceClass.DRY_LOW_VEG, EvidenceClass.BARE_SOIL)
+CROSS_POLARIZED = ("C_VH", "C_HV", "L_HV", "L_VH")
+_DOUBLE_BOUNCE = (
+    (EvidenceClass.FLOODED_FOREST, EvidenceClass.DRY_FOREST),
+    (EvidenceClass.FLOODED_URBAN, EvidenceClass.URBAN),
+)
 SENSOR_CAP_NATS = 4.0
 AGGREGATION_KERNEL = (1.0 / 16, 4.0 / 16, 6.0 / 16, 4.0 / 16, 1.0 / 16)  # binomial, sd 1 px
 AGGREGATION_HALO_PX = len(AGGREGATION_KERNEL) // 2
@@ -44,11 +49,9 @@ def _add_channel(  # pragma: no cover
     water_incidence: Float32,
     table: Float32,
     axes: tuple[float, float, float, float],
-    weight: float,
     out: Float32,
-    mass: Float32,
 ) -> None:
-    """Add one channel's weighted evidence to `out` (pixel, class) where the value is finite, and its weight to `mass`."""
+    """Add one channel's evidence to `out` (pixel, class) where the value is finite."""
     n_angle, n_power, n_class = table.shape
     power_start, power_step, angle_start, angle_step = axes
     for i in range(power.size):
@@ -69,49 +72,48 @@ def _add_channel(  # pragma: no cover
             v = g - k
             near = (1.0 - u) * table[k, j, c] + u * table[k, j + 1, c]
             far = (1.0 - u) * table[k + 1, j, c] + u * table[k + 1, j + 1, c]
-            out[i, c] += weight * ((1.0 - v) * near + v * far)
-        mass[i] += weight
+            out[i, c] += (1.0 - v) * near + v * far
 
 
-def channel_correlation(looks: float) -> float:
+def channel_correlation(names: Sequence[str], looks: float) -> float:
     """Correlation between polarizations of one pass, as measured: their texture is shared, their speckle is not.
 
-    rho s^2 / (s^2 + (10/ln10)^2 psi1(L)), with rho = 0.6 and s = 2.5 dB: 0.34 at 4.4 looks, 0.6 at infinitely many.
+    rho s^2 / (s^2 + (10/ln10)^2 psi1(L)), with rho = 0.6 and s the mean spread of open ground in these channels, 2.5 dB
+    at C band and 3.1 dB at L band: 0.35 at C band and 4.4 looks, 0.6 at infinitely many.
     """
-    texture, speckle = _TEXTURE_SD_DB**2, (10.0 / np.log(10.0)) ** 2 * float(polygamma(1, looks))
+    texture = float(np.mean([class_sd_db(name, k) for name in names for k in _OPEN_GROUND])) ** 2
+    speckle = (10.0 / np.log(10.0)) ** 2 * float(polygamma(1, looks))
     return TEXTURE_CORRELATION * texture / (texture + speckle)
 
 
-def channel_weights(names: Sequence[str], looks: float) -> list[float]:
-    """What each channel of one pass counts, given that they share their texture.
+def channel_weights(names: Sequence[str], leading: Collection[str], looks: float) -> list[float]:
+    """What each channel of one pass counts in a question, given that they share their texture.
 
-    n channels of correlation rho are worth n_eff = n / (1 + (n - 1) rho) (harmonization.md 6). At C band all
-    polarizations tell water from land, and share n_eff equally. At L band the co-polarization alone carries the double
-    bounce of flooded forest: it counts in full (two of them what two are worth), and the others share what they add.
+    n channels of correlation rho are worth n_eff = n / (1 + (n - 1) rho) together (harmonization.md 6). Those that lead
+    in the question count what they are worth among themselves; the others share what they add to that.
     """
-    rho = channel_correlation(looks)
+    rho = channel_correlation(names, looks)
 
     def worth(n: int) -> float:
         return n / (1.0 + (n - 1) * rho)
 
-    leading = sum(name in _LEADING for name in names)
-    rest = worth(len(names)) - worth(leading)
-    return [worth(leading) / leading if name in _LEADING else rest / (len(names) - leading) for name in names]
+    leaders = sum(name in leading for name in names)
+    rest = worth(len(names)) - worth(leaders)
+    return [worth(leaders) / leaders if name in leading else rest / (len(names) - leaders) for name in names]
 
 
 @numba.njit(nogil=True, cache=True)
-def _pool(out: Float32, mass: Float32, cap: float) -> None:  # pragma: no cover
+def _normalise(out: Float32, seen: NDArray[np.bool_], cap: float) -> None:  # pragma: no cover
     """Differences to the best class, no deeper than `cap`; NaN where no channel had a value."""
     for i in range(out.shape[0]):
-        if mass[i] == 0.0:
+        if not seen[i]:
             out[i, :] = np.nan
             continue
-        scale = 1.0 / mass[i] if mass[i] < 1.0 else 1.0  # a channel left alone counts in full
         best = out[i, 0]
         for c in range(1, out.shape[1]):
             best = max(best, out[i, c])
         for c in range(out.shape[1]):
-            out[i, c] = max((out[i, c] - best) * scale, -cap)
+            out[i, c] = max(out[i, c] - best, -cap)
 
 
 class Channel(NamedTuple):
@@ -129,6 +131,28 @@ class Channel(NamedTuple):
     gamma0: Float32
     nesz: float
     table: Float32
+
+
+def weighted_tables(channels: Sequence[Channel], looks: float) -> list[Float32]:
+    """Tables of the channels, weighted so that they can be added.
+
+    Two questions have each their leading channels. *Water or ground*: cross-polarization, which wind hardly roughens,
+    where Bragg scatter brightens the co-polarizations. *Flooded or dry, of forest and of town*: co-polarization, which
+    alone carries the double bounce. So every class gets the weights of the first question, and flooded forest and town
+    stand off their dry counterparts by those of the second.
+    """
+    names = [channel.name for channel in channels]
+    surface = channel_weights(names, CROSS_POLARIZED, looks)
+    bounce = channel_weights(names, [name for name in names if name not in CROSS_POLARIZED], looks)
+    tables = []
+    for channel, w, b in zip(channels, surface, bounce, strict=True):
+        table = channel.table * np.float32(w)
+        for flooded, dry in _DOUBLE_BOUNCE:
+            table[..., flooded] = table[..., dry] + np.float32(b) * (
+                channel.table[..., flooded] - channel.table[..., dry]
+            )
+        tables.append(table)
+    return tables
 
 
 def radar_evidence(
@@ -149,22 +173,26 @@ def radar_evidence(
     level_ground_deg : smallest and largest angle at which level ground is seen; open water is judged within them, for
         it is level whatever the slope beneath (harmonization.md 2.1)
 
-    Channels are added by `channel_weights`. No class falls more than 4 nats behind the best: one sensor can't overrule
-    two.
+    Channels are added by `weighted_tables`, pixel by pixel those that have a value. No class falls more than 4 nats
+    behind the best: one sensor can't overrule two.
     """
     shape = incidence_deg.shape
     angle = np.ascontiguousarray(incidence_deg, np.float32).ravel()
     water_angle = angle
     if level_ground_deg is not None:
         water_angle = np.clip(angle, np.float32(level_ground_deg[0]), np.float32(level_ground_deg[1]))
+    powers = [np.ascontiguousarray(channel.gamma0, np.float32).ravel() for channel in channels]
+    pattern = np.zeros(angle.size, np.uint8)
+    for bit, power in enumerate(powers):
+        pattern |= (np.isfinite(power) & np.isfinite(angle)).astype(np.uint8) << np.uint8(bit)
     out = np.zeros((angle.size, len(EvidenceClass)), np.float32)
-    mass = np.zeros(angle.size, np.float32)
-    weights = channel_weights([channel.name for channel in channels], looks)
-    for channel, weight in zip(channels, weights, strict=True):
-        power = np.ascontiguousarray(channel.gamma0, np.float32).ravel()
-        table = channel.table
-        _add_channel(power, channel.nesz, noise_removed, angle, water_angle, table, _AXES, weight, out, mass)
-    _pool(out, mass, SENSOR_CAP_NATS)
+    for present in np.unique(pattern[pattern > 0]):
+        having = [n for n in range(len(channels)) if int(present) >> n & 1]
+        tables = weighted_tables([channels[n] for n in having], looks)
+        for n, table in zip(having, tables, strict=True):
+            power = np.where(pattern == present, powers[n], np.float32(np.nan))
+            _add_channel(power, channels[n].nesz, noise_removed, angle, water_angle, table, _AXES, out)
+    _normalise(out, pattern > 0, SENSOR_CAP_NATS)
     return out.reshape((*shape, len(EvidenceClass)))
 
 

@@ -76,9 +76,13 @@ def add(
     nesz: Annotated[
         list[str] | None, typer.Option(help="Noise floor, e.g. vv=-24 (sigma0 dB); repeat.")
     ] = None,
-    noise_included: Annotated[
-        bool, typer.Option("--noise-included", help="Noise was not subtracted.")
-    ] = False,
+    noise_removed: Annotated[
+        bool | None,
+        typer.Option(
+            "--noise-removed/--noise-included",
+            help="Whether thermal noise was subtracted. (default: Sentinel-1 yes, PALSAR-2 no)",
+        ),
+    ] = None,
     offset: Annotated[
         float | None, typer.Option(help="Added to Sentinel-2 DN, -1000 or 0. (default: settled by the data)")
     ] = None,
@@ -103,13 +107,15 @@ def add(
             "mask_convention": mask_convention,
             "calibration_db": calibration,
             "nesz_db": _noise_floors(nesz),
-            "noise_removed": False if noise_included else None,
+            "noise_removed": noise_removed,
         }
     )
     declared |= _quantity(sensor, radiometry, scale, declared.get("calibration_db"))
     declared |= _incidence(incidence, sensor, assets)
     for given in assets.values():
         _check_file(given)
+    if sensor is Sensor.ALOS2:
+        declared.setdefault("noise_removed", False)
     if sensor is Sensor.ALOS2 and "mask" in assets and "mask_convention" not in declared:
         declared["mask_convention"] = alos2.mask_convention(assets["mask"])
     acquisition = local.acquisition_of(sensor, assets, when, **declared)

@@ -37,6 +37,7 @@ def full() -> Acquisition:
         scale=Scale.DN,
         calibration_db=-79.0,
         incidence_deg=38.5,
+        water_incidence_deg=(31.0, 44.5),
         incidence_scale=0.01,
         mask_convention=MaskConvention.PALSAR2_L22,
         frequency_ghz=1.2365,

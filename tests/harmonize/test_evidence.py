@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from scipy.optimize import isotonic_regression
 from floodfuse.harmonize.classes import DRY, EvidenceClass
 from floodfuse.harmonize.densities import class_mean_db, class_sd_db
 from floodfuse.harmonize.evidence import (
+    CROSS_POLARIZED,
     SENSOR_CAP_NATS,
     Channel,
     channel_correlation,
@@ -52,29 +53,42 @@ def scene(seed: int, shape: tuple[int, int] = (24, 31)) -> tuple[Float32, Float3
     return power.astype(np.float32), np.ascontiguousarray(angle, np.float32)
 
 
-def plain(channels: list[Channel], angle: Float32, noise_removed: bool, weights: list[float]) -> Float:
-    """`radar_evidence` as one would write it down: float64, no loops over pixels, no cleverness."""
-    total, mass = np.zeros((*angle.shape, 8)), np.zeros(angle.shape)
-    theta = angle.astype(float)
-    g = np.clip(theta - INCIDENCE_AXIS_DEG[0], 0, INCIDENCE_AXIS_DEG.size - 1)
+def looked_up(c: Channel, angle: Float, noise_removed: bool) -> Float:
+    """Bilinear look-up of one channel in double precision, (y, x, class)."""
+    g = np.clip(angle - INCIDENCE_AXIS_DEG[0], 0, INCIDENCE_AXIS_DEG.size - 1)
     k = np.minimum(g.astype(int), INCIDENCE_AXIS_DEG.size - 2)
     v = (g - k)[..., None]
-    for (_, power, nesz, table), weight in zip(channels, weights, strict=True):
-        valid = np.isfinite(power) & np.isfinite(theta)
-        s = np.where(valid, power, 1.0).astype(float)
-        if noise_removed:
-            s = s + nesz / np.cos(np.deg2rad(theta))
-        db = 10 * np.log10(np.maximum(s, 1e-6))
-        f = np.clip((db - POWER_AXIS_DB[0]) / 0.25, 0, POWER_AXIS_DB.size - 1)
-        j = np.minimum(f.astype(int), POWER_AXIS_DB.size - 2)
-        u = (f - j)[..., None]
-        t = table.astype(float)
-        near, far = (t[a, j] * (1 - u) + t[a, j + 1] * u for a in (k, k + 1))
-        total += np.where(valid[..., None], weight * (near * (1 - v) + far * v), 0.0)
-        mass += np.where(valid, weight, 0.0)
-    scale = 1.0 / np.where(mass > 0, np.minimum(mass, 1.0), np.nan)
-    behind = (total - total.max(axis=-1, keepdims=True)) * scale[..., None]
-    return np.maximum(behind, -SENSOR_CAP_NATS)
+    s = np.where(np.isfinite(c.gamma0), c.gamma0, 1.0).astype(float)
+    if noise_removed:
+        s = s + c.nesz / np.cos(np.deg2rad(angle))
+    f = np.clip((10 * np.log10(np.maximum(s, 1e-6)) - POWER_AXIS_DB[0]) / 0.25, 0, POWER_AXIS_DB.size - 1)
+    j = np.minimum(f.astype(int), POWER_AXIS_DB.size - 2)
+    u = (f - j)[..., None]
+    t = c.table.astype(float)
+    near, far = (t[a, j] * (1 - u) + t[a, j + 1] * u for a in (k, k + 1))
+    return np.asarray(near * (1 - v) + far * v)
+
+
+def plain(channels: list[Channel], angle: Float32, noise_removed: bool) -> Float:
+    """`radar_evidence` as one would write it down: float64, no loops over pixels, channel by channel and pixel set."""
+    theta = angle.astype(float)
+    out = np.full((*angle.shape, 8), np.nan)
+    for r in range(1, len(channels) + 1):
+        for part in combinations(channels, r):
+            here = np.isfinite(theta)
+            for c in channels:
+                here &= np.isfinite(c.gamma0) == any(c is p for p in part)
+            names = [c.name for c in part]
+            cross = channel_weights(names, CROSS_POLARIZED, LOOKS)
+            co = channel_weights(names, ["C_VV", "L_HH"], LOOKS)
+            each = [looked_up(c, theta, noise_removed) for c in part]
+            total = np.sum([w * e for w, e in zip(cross, each, strict=True)], axis=0)
+            for flooded, dry in ((FF, DF), (FU, U)):
+                bounce = sum(w * (e[..., flooded] - e[..., dry]) for w, e in zip(co, each, strict=True))
+                total[..., flooded] = total[..., dry] + bounce
+            behind = np.maximum(total - total.max(axis=-1, keepdims=True), -SENSOR_CAP_NATS)
+            out[here] = behind[here]
+    return out
 
 
 @pytest.mark.parametrize("names", [("C_VV",), ("C_VV", "C_VH"), ("L_HH", "L_HV")])
@@ -85,9 +99,19 @@ def test_kernel_equals_the_plain_formula_in_double_precision(
     angle = scene(0)[1]
     channels = [channel(tables, name, scene(seed)[0]) for seed, name in enumerate(names)]
     fast = radar_evidence(channels, angle, noise_removed, LOOKS)
-    slow = plain(channels, angle, noise_removed, channel_weights(names, LOOKS))
     assert fast.dtype == np.float32
-    np.testing.assert_allclose(fast, slow, atol=1e-4)
+    np.testing.assert_allclose(fast, plain(channels, angle, noise_removed), atol=1e-4)
+
+
+def test_water_is_judged_at_the_angle_of_level_ground_and_the_rest_at_its_own(tables: Tables) -> None:
+    """2.1: on a slope that faces the radar, water would still be seen at the swath's angle."""
+    power, angle = np.full((1, 1), 10**-1.1, np.float32), np.full((1, 1), 20.0, np.float32)
+    at_slope = radar_evidence([channel(tables, "L_HH", power)], angle, False, LOOKS)
+    level = radar_evidence([channel(tables, "L_HH", power)], angle, False, LOOKS, (36.0, 40.0))
+    inside = radar_evidence([channel(tables, "L_HH", power)], angle, False, LOOKS, (18.0, 40.0))
+    assert at_slope[0, 0, W] > -1.0
+    assert level[0, 0, W] < -3.0
+    np.testing.assert_array_equal(inside, at_slope)
 
 
 @pytest.mark.parametrize("name", NESZ_DB)
@@ -171,31 +195,56 @@ def test_order_of_channels_does_not_matter(tables: Tables, names: tuple[str, ...
 
 def test_channels_share_their_texture_so_two_are_worth_less_than_two() -> None:
     """6: sum of weights n_eff = n^2 / sum of rho; factors 1/(1+rho) = 1, .769, .667, .5 for rho 0, .3, .5, 1."""
-    assert channel_correlation(4.4) == pytest.approx(0.34, abs=0.005)
-    assert channel_correlation(1e9) == pytest.approx(0.6, abs=1e-6)
-    for looks in (1.0, 4.4, 40.0):
-        rho = channel_correlation(looks)
-        assert channel_weights(["C_VV", "C_VH"], looks) == pytest.approx([1 / (1 + rho)] * 2)
-        co, cross = channel_weights(["L_HH", "L_HV"], looks)
-        assert co == 1.0
-        assert co + cross == pytest.approx(2 / (1 + rho))
-        assert channel_weights(["L_HV", "L_HH"], looks) == [cross, co]
+    c_band, l_band = ["C_VV", "C_VH"], ["L_HH", "L_HV"]
+    assert channel_correlation(c_band, 4.4) == pytest.approx(0.343, abs=0.001)
+    assert channel_correlation(l_band, 4.4) > channel_correlation(
+        c_band, 4.4
+    )  # wider classes, the same speckle
+    assert channel_correlation(c_band, 1e9) == pytest.approx(0.6, abs=1e-6)
+    for names in (c_band, l_band):
+        for looks in (1.0, 4.4, 40.0):
+            rho = channel_correlation(names, looks)
+            assert channel_weights(names, [], looks) == pytest.approx([1 / (1 + rho)] * 2)
+            co, cross = channel_weights(names, CROSS_POLARIZED, looks)
+            assert cross == 1.0
+            assert co + cross == pytest.approx(2 / (1 + rho))
+            assert channel_weights(names[::-1], CROSS_POLARIZED, looks) == [cross, co]
 
 
-@pytest.mark.parametrize("names", [["C_VV"], ["L_HH"], ["L_HV"]])
-def test_a_single_channel_counts_once(names: list[str]) -> None:
-    assert channel_weights(names, 4.4) == [1.0]
+@pytest.mark.parametrize("name", ["C_VV", "L_HH", "L_HV"])
+@pytest.mark.parametrize("leading", [[], CROSS_POLARIZED])
+def test_a_single_channel_counts_once(name: str, leading: list[str]) -> None:
+    assert channel_weights([name], leading, 4.4) == [1.0]
 
 
 @pytest.mark.parametrize("names", [["L_HH", "L_HV", "L_VH", "L_VV"], ["L_HH", "L_HV", "L_VV"]])
 @pytest.mark.parametrize("looks", [1.0, 4.4, 110.0])
 def test_every_channel_of_full_polarimetry_counts_something(names: list[str], looks: float) -> None:
-    """Otherwise a pixel that only cross-polarization saw would count as not observed."""
-    weights = channel_weights(names, looks)
-    assert all(0.0 < weight <= 1.0 for weight in weights)
-    rho = channel_correlation(looks)
-    assert sum(weights) == pytest.approx(len(names) / (1 + (len(names) - 1) * rho))
-    assert weights[names.index("L_HH")] == weights[names.index("L_VV")] == pytest.approx(1 / (1 + rho))
+    for leading in (CROSS_POLARIZED, ["L_HH", "L_VV"]):
+        weights = channel_weights(names, leading, looks)
+        assert all(0.0 < weight <= 1.0 for weight in weights)
+        rho = channel_correlation(names, looks)
+        assert sum(weights) == pytest.approx(len(names) / (1 + (len(names) - 1) * rho))
+
+
+def test_rough_water_is_told_by_cross_polarization_and_flooded_forest_by_co_polarization(
+    tables: Tables,
+) -> None:
+    def nats(hh_db: float, hv_db: float) -> Float32:
+        pair = [("L_HH", hh_db), ("L_HV", hv_db)]
+        made = [channel(tables, n, np.full((1, 1), 10 ** (db / 10), np.float32)) for n, db in pair]
+        return radar_evidence(made, np.full((1, 1), 38.0, np.float32), False, LOOKS)[0, 0]
+
+    rough = nats(-16.0, -30.0)
+    assert rough[W] > max(rough[k] for k in DRY)
+    alone = radar_evidence(
+        [channel(tables, "L_HH", np.full((1, 1), 10**-0.3, np.float32))],
+        np.full((1, 1), 38.0, np.float32),
+        False,
+        LOOKS,
+    )[0, 0]
+    both = nats(-3.0, -12.2)
+    assert both[FF] - both[DF] == pytest.approx(alone[FF] - alone[DF], abs=0.15)
 
 
 def test_optical_evidence_can_not_tell_a_flooded_forest_from_a_dry_one() -> None:

@@ -33,6 +33,7 @@ def blind(shape: tuple[int, int] = (1, 1), hidden: bool = False) -> Evidence:
 
 
 def terrain(**layers: float) -> xr.Dataset:
+    """One pixel of ground."""
     kinds = {"landcover": np.uint8}
     return xr.Dataset(
         {
@@ -103,6 +104,23 @@ def test_not_observed_is_never_dry() -> None:
         assert np.isnan(found["probability"][0, 0])
         assert int(found["exclusion"][0, 0]) & Exclusion.NO_VALID_SENSOR
     assert class_of({}, terrain()) == MapClass.NOT_OBSERVED
+
+
+@pytest.mark.parametrize("nats", [0.0, 0.01])
+def test_a_prior_alone_floods_nothing(nats: float) -> None:
+    """Evidence that says next to nothing, as that of another fortnight does, leaves the pixel without an answer."""
+    found = decided({Decider.SENTINEL1: evidence_for(EvidenceClass.BARE_SOIL, nats)}, terrain())
+    assert found["flood_class"][0, 0] == MapClass.EXCLUDED
+    assert int(found["exclusion"][0, 0]) & Exclusion.EVIDENCE_TOO_WEAK
+    assert found["probability"][0, 0] == pytest.approx(0.5, abs=0.01)
+    clear = decided({Decider.SENTINEL1: evidence_for(EvidenceClass.BARE_SOIL, 1.0)}, terrain())
+    assert clear["flood_class"][0, 0] == MapClass.DRY_LAND
+
+
+def test_where_the_prior_is_sure_weak_evidence_does_not_matter() -> None:
+    nothing = {Decider.SENTINEL1: evidence_for(EvidenceClass.BARE_SOIL, 0.0)}
+    assert class_of(nothing, terrain(hand=40.0, slope=12.0)) == MapClass.DRY_LAND
+    assert class_of(nothing, terrain(permanent_water=95.0)) == MapClass.PERMANENT_WATER
 
 
 def test_masks_say_why() -> None:

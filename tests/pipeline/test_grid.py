@@ -59,6 +59,14 @@ def test_a_crs_that_is_no_map_projection_is_refused(text: str) -> None:
         parse_crs(text)
 
 
+@pytest.mark.parametrize("latitude", [38.0, 60.0])
+def test_a_projection_that_stretches_areas_is_refused(latitude: float) -> None:
+    here = Area(shapely.box(-0.9, latitude, -0.8, latitude + 0.1), "here")
+    with pytest.raises(BadRequest, match="EPSG:32630"):
+        grid_for(here, 10.0, parse_crs("EPSG:3857"))
+    assert grid_for(here, 10.0, parse_crs("EPSG:3035")).crs.to_epsg() == 3035
+
+
 def test_an_area_mask_does_not_depend_on_the_window() -> None:
     outline = shapely.Point(661_000, 4_619_200).buffer(500)
     whole = area_mask(outline, LATTICE)

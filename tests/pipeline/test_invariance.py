@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,23 @@ def test_five_crops_hold_the_same_bits_as_the_whole(archive: Archive, whole: Pat
         grid = grid_of(load_record(whole))
         inside = parse_area(box).in_crs(grid.crs).intersection(parse_area(str(archive.aoi)).in_crs(grid.crs))
         assert assert_same_ground(whole, crop, inside) > 500
+
+
+def test_threads_share_an_outline_of_many_vertices_without_harm(archive: Archive, tmp_path: Path) -> None:
+    """GEOS prepares geometries in place; two threads at one and the same would end the process."""
+    west, south, east, north = parse_area(str(archive.aoi)).bounds
+    turn = np.linspace(0, 2 * np.pi, 4000, endpoint=False)
+    radius = 0.45 + 0.02 * np.sin(60 * turn)
+    lon = (west + east) / 2 + (east - west) * radius * np.cos(turn)
+    lat = (south + north) / 2 + (north - south) * radius * np.sin(turn)
+    ring = [[float(a), float(b)] for a, b in zip(lon, lat, strict=True)]
+    polygon = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    area = tmp_path / "wiggly.geojson"
+    feature = {"type": "Feature", "properties": {}, "geometry": polygon}
+    area.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    first = run(archive, tmp_path / "first", area=str(area), block=64, workers=4)
+    second = run(archive, tmp_path / "second", area=str(area), block=64, workers=1)
+    assert (first / "flood.tif").read_bytes() == (second / "flood.tif").read_bytes()
 
 
 def test_a_scene_is_lazy_and_equals_what_is_read_at_once(archive: Archive) -> None:

@@ -115,12 +115,12 @@ def test_paraguay_was_not_observed(chip: Callable[..., tuple[Path, Path]]) -> No
     assert any("all of it is 'not observed'" in warning for warning in record["warnings"])
 
 
-def test_sri_lanka_wind_roughened_water_is_a_known_weakness(chip: Callable[..., tuple[Path, Path]]) -> None:
-    """The plain table takes wind-roughened water for land; what knows of wind must do better than this bound."""
+def test_most_wind_roughened_water_is_found(chip: Callable[..., tuple[Path, Path]]) -> None:
+    """Wind brightens co-polarization and hardly VH, which therefore leads; a model of the wind must find the rest."""
     classes, truth = sampled(*chip("Sri-Lanka_534068"))
     recall = float(np.isin(classes[truth == 1], WET).mean())
     print(f"Sri-Lanka_534068 recall of water: {recall:.4f}")
-    assert 0.1 <= recall <= 0.6
+    assert recall >= 0.6
 
 
 CHIPS = {"38D_378R_2_3": 0, "433D_629L_3_1": -1000, "609U_541L_3_0": -1000, "282D_485L_3_3": 0}

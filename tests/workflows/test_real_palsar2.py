@@ -112,12 +112,7 @@ def auc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float:
     "pols",
     [
         ("hv",),
-        pytest.param(
-            ("hh", "hv"),
-            marks=pytest.mark.xfail(
-                reason="HH takes rough sea for bare soil, and counts in full: 0.955", strict=True
-            ),
-        ),
+        ("hh", "hv"),
     ],
 )
 def test_water_evidence_separates_ocean_from_land(
