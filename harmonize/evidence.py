@@ -208,35 +208,22 @@ def optical_evidence(water_nats: Float32) -> Float32:
 
 
 @numba.njit(nogil=True, cache=True)
-def _smooth_rows(values: Float32, weights: Float32, kernel: tuple, out: Float32, mass: Float32) -> None:  # type: ignore[type-arg]  # pragma: no cover
+def _smooth_down(  # pragma: no cover
+    values: Float32, mass: Float32, kernel: tuple[float, ...], out: Float32, out_mass: Float32
+) -> None:
+    """Weighted sums of (y, x, class) and (y, x) along the first axis; what lies beyond the edge counts as nothing."""
     rows, columns, n_class = values.shape
     half = len(kernel) // 2
     for r in range(rows):
-        for c in range(columns):
-            for t in range(len(kernel)):
-                s = r + t - half
-                if s < 0 or s >= rows or weights[s, c] == 0.0:
-                    continue
-                w = np.float32(kernel[t]) * weights[s, c]
-                mass[r, c] += w
+        for t in range(len(kernel)):
+            s = r + t - half
+            if s < 0 or s >= rows:
+                continue
+            w = np.float32(kernel[t])
+            for c in range(columns):
+                out_mass[r, c] += w * mass[s, c]
                 for k in range(n_class):
                     out[r, c, k] += w * values[s, c, k]
-
-
-@numba.njit(nogil=True, cache=True)
-def _smooth_columns(values: Float32, weights: Float32, kernel: tuple, out: Float32, mass: Float32) -> None:  # type: ignore[type-arg]  # pragma: no cover
-    rows, columns, n_class = values.shape
-    half = len(kernel) // 2
-    for r in range(rows):
-        for c in range(columns):
-            for t in range(len(kernel)):
-                s = c + t - half
-                if s < 0 or s >= columns or weights[r, s] == 0.0:
-                    continue
-                w = np.float32(kernel[t])
-                mass[r, c] += w * weights[r, s]
-                for k in range(n_class):
-                    out[r, c, k] += w * values[r, s, k]
 
 
 def aggregate(evidence: Float32) -> Float32:
@@ -246,13 +233,11 @@ def aggregate(evidence: Float32) -> Float32:
     sum: neighbours are not independent, so agreement is not counted as more looks. Invalid pixels stay invalid.
     """
     valid = np.isfinite(evidence[..., 0])
-    filled = np.where(valid[..., None], evidence, np.float32(0.0))
-    by_row = np.zeros_like(filled)
-    row_mass = np.zeros(valid.shape, np.float32)
-    _smooth_rows(filled, valid.astype(np.float32), AGGREGATION_KERNEL, by_row, row_mass)
-    out = np.zeros_like(filled)
-    mass = np.zeros(valid.shape, np.float32)
-    _smooth_columns(by_row, row_mass, AGGREGATION_KERNEL, out, mass)
-    out /= np.where(valid, mass, np.float32(1.0))[..., None]
-    out[~valid] = np.nan
-    return out
+    values, mass = np.where(valid[..., None], evidence, np.float32(0.0)), valid.astype(np.float32)
+    for _ in range(2):  # down, then across: each turn hands on the transposed result
+        out, out_mass = np.zeros_like(values), np.zeros_like(mass)
+        _smooth_down(values, mass, AGGREGATION_KERNEL, out, out_mass)
+        values, mass = np.ascontiguousarray(out.transpose(1, 0, 2)), np.ascontiguousarray(out_mass.T)
+    values /= np.where(valid, mass, np.float32(1.0))[..., None]
+    values[~valid] = np.nan
+    return values

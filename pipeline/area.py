@@ -74,6 +74,16 @@ def parse_area(text: str) -> Area:
     return _read_file(path)
 
 
+def date_of(text: str) -> str | None:
+    """The date that an area's file states; None for a box, or a file that states none or can't be read."""
+    if not Path(text.strip()).is_file():
+        return None
+    try:
+        return parse_area(text.strip()).date
+    except BadRequest:
+        return None  # said again, properly, when the area itself is read
+
+
 def _four_numbers(text: str) -> tuple[float, float, float, float] | None:
     try:
         numbers = [float(part) for part in text.split(",")]

@@ -80,7 +80,9 @@ class GridRecord(_Record):
         description="a b c d e f of the affine"
     )
     shape: tuple[int, int] = Field(description="rows, columns")
-    block: int = Field(description="pixels a side of a block on the absolute lattice")
+    block: int = Field(
+        description="pixels a side of a block, from the upper left corner; no value depends on it"
+    )
 
 
 class RunRecord(_Record):

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from floodfuse.catalogs.acquisition import OBSERVING, Sensor
 from floodfuse.catalogs.errors import BadRequest
+from floodfuse.pipeline.area import date_of
 
 Fusion = Literal["bayes"]
 
@@ -87,6 +88,8 @@ def parse_time(text: str) -> datetime:
 def load_settings(file: Path | None, given: dict[str, Any]) -> MapSettings:
     """Settings from a YAML file, with what was given on the command line over it.
 
+    The date may also stand in the area's file, as a property of its first feature.
+
     Raises
     ------
     BadRequest
@@ -100,6 +103,9 @@ def load_settings(file: Path | None, given: dict[str, Any]) -> MapSettings:
             hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}."
             raise BadRequest(f"settings {file}: unknown setting '{key}'; {hint}")
     typed = {key: value for key, value in given.items() if value is not None}
+    if "date" not in stated | typed and isinstance(area := (stated | typed).get("area"), str):
+        day = date_of(area)
+        typed |= {"date": day} if day else {}
     try:
         return MapSettings.model_validate(stated | typed)
     except ValidationError as error:

@@ -41,7 +41,10 @@ def demo_command(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate an archive of scenes, map it with and without L-band radar, and score both against the known truth."""
+    """Simulate an archive of scenes, map it with and without L-band radar, and score both against the known truth.
+
+    Example: floodfuse demo --out demo --seed 3
+    """
     check_is_new(out)
     with console.progress(quiet) as tell:
         tell("simulating scenes", 0, 1)

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from floodfuse.catalogs.errors import BadRequest
-from floodfuse.pipeline.area import parse_area
 from floodfuse.pipeline.map_area import map_area
 from floodfuse.pipeline.product import PROJECT_FILE, RunRecord
 from floodfuse.pipeline.settings import MapSettings, load_settings
@@ -66,7 +64,7 @@ def map_command(
     """Map the flood in one area of interest."""
     given: dict[str, Any] = {
         "area": area.strip() if area else None,
-        "date": date or _date_of(area, settings),
+        "date": date,
         "catalog": catalog,
         "out": out,
         "window": window,
@@ -82,16 +80,6 @@ def map_command(
     with console.progress(quiet) as tell:
         record = map_area(effective, tell)
     show(record, effective, json, quiet)
-
-
-def _date_of(area: str | None, settings: Path | None) -> str | None:
-    """The `date` of an area file that states one, where nothing else says."""
-    if area is None or settings is not None:
-        return None
-    try:
-        return parse_area(area.strip()).date
-    except BadRequest:
-        return None  # said again, properly, once everything else is known
 
 
 def show(record: RunRecord, settings: MapSettings, json: bool, quiet: bool) -> None:

@@ -26,7 +26,10 @@ _SHA256_MULTIHASH = "1220"
 
 
 def inspect_command(product: ProductFolder, json: AsJson = False) -> None:
-    """Show a product's legend, areas, sensors, dates and whether its files are as they were published."""
+    """Show a product's legend, areas, sensors, dates and whether its files are as they were published.
+
+    Example: floodfuse inspect flood
+    """
     record = load_record(product)
     checks = checksums(product)
     if json:
@@ -111,7 +114,10 @@ def diff_command(
     ] = 0.0,
     json: AsJson = False,
 ) -> None:
-    """Compare two products: changed area by pair of classes, and agreement. Exit code 1 beyond the tolerance."""
+    """Compare two products: changed area by pair of classes, and agreement. Exit code 1 beyond the tolerance.
+
+    Example: floodfuse diff monday tuesday --tolerance 0.01
+    """
     found = compare(first, second)
     if json:
         console.show_json(found)
@@ -136,7 +142,10 @@ def explain_command(
     at: Annotated[str, typer.Option(help="Longitude,latitude in degrees.", metavar="LON,LAT")],
     json: AsJson = False,
 ) -> None:
-    """Explain one pixel: what each sensor saw, what that says about every class, and how the map came out of it."""
+    """Explain one pixel: what each sensor saw, what that says about every class, and how the map came out of it.
+
+    Example: floodfuse explain flood --at -0.85,37.95
+    """
     lon, lat = _position(at)
     found = explain(product, lon, lat)
     if json:
