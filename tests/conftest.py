@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-REAL_DATA = Path(os.environ.get("FLOODFUSE_TESTDATA", Path(__file__).parents[2] / "shared" / "data"))
+REAL_DATA = Path(
+    os.environ.get("FLOODFUSE_TESTDATA", Path(__file__).parents[2] / "shared" / "data")
+).resolve()
 
 
 @pytest.fixture(scope="session")
