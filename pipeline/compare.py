@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.harmonize.classes import LEGEND, MapClass
+from floodfuse.harmonize.classes import LEGEND, Exclusion, MapClass
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.open_product import grid_of, load_record, open_layers
 
@@ -40,7 +40,7 @@ class Difference:
 
 
 def compare(first: Path, second: Path) -> Difference:
-    """Compare the ground that two products share, strip by strip.
+    """Compare the ground that lies in the areas of both products, strip by strip.
 
     Raises
     ------
@@ -57,6 +57,8 @@ def compare(first: Path, second: Path) -> Difference:
     if common is None:
         raise BadRequest(f"{first} and {second} share no ground, so there is nothing to compare.")
     pairs, worst = _count(first, second, a, b, common)
+    if not pairs:
+        raise BadRequest(f"{first} and {second} share no ground, so there is nothing to compare.")
     return _summary(pairs, worst, common.pixel_km2)
 
 
@@ -79,7 +81,9 @@ def _count(
         for dataset, grid in ((one, a), (two, b)):
             r, c = common.row + top - grid.row, common.column - grid.column
             parts.append(dataset.isel(y=slice(r, r + rows), x=slice(c, c + common.columns)))
-        x, y = (part["flood_class"].values.astype(np.int64) for part in parts)
+        outside = np.uint8(Exclusion.OUTSIDE_AREA)
+        both = ((parts[0]["exclusion"].values | parts[1]["exclusion"].values) & outside) == 0
+        x, y = (part["flood_class"].values[both].astype(np.int64) for part in parts)
         codes, counts = np.unique(x * 256 + y, return_counts=True)
         pairs.update({(int(k) // 256, int(k) % 256): int(n) for k, n in zip(codes, counts, strict=True)})
         apart = np.abs(parts[0]["probability"].values - parts[1]["probability"].values)

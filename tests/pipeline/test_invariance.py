@@ -14,6 +14,7 @@ from pyproj import Transformer
 from floodfuse.catalogs.acquisition import OBSERVING
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.pipeline.area import parse_area
+from floodfuse.pipeline.compare import compare
 from floodfuse.pipeline.explain import explain
 from floodfuse.pipeline.grid import Grid, area_mask, grid_for
 from floodfuse.pipeline.map_area import map_area
@@ -93,7 +94,11 @@ def test_five_crops_hold_the_same_bits_as_the_whole(archive: Archive, whole: Pat
         crop = run(archive, tmp_path / f"crop{i}", area=box, block=(64, 128, 512)[i % 3], workers=1 + i % 2)
         grid = grid_of(load_record(whole))
         inside = parse_area(box).in_crs(grid.crs).intersection(parse_area(str(archive.aoi)).in_crs(grid.crs))
-        assert assert_same_ground(whole, crop, inside) > 500
+        pixels = assert_same_ground(whole, crop, inside)
+        assert pixels > 500
+        difference = compare(whole, crop)
+        assert (difference.common_pixels, difference.changed_pixels) == (pixels, 0)
+        assert difference.largest_probability_difference == 0.0
 
 
 def test_threads_share_an_outline_of_many_vertices_without_harm(archive: Archive, tmp_path: Path) -> None:
