@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import polygamma
 
 SPEED_OF_LIGHT_M_S = 299_792_458.0
 SENTINEL1_GHZ = 5.405
@@ -129,8 +130,6 @@ def declared_power_or_amplitude(sample: ArrayLike, looks: float) -> Literal["pow
     var(ln x) of L looks is psi1(L) for power and psi1(L)/4 for amplitude; a homogeneous sample (one window
     of forest or field) decides where it lies within a factor 1.5 of one and beyond it of the other.
     """
-    from scipy.special import polygamma
-
     x = np.asarray(sample, dtype=float)
     x = x[np.isfinite(x) & (x > 0)]
     if x.size < 200:

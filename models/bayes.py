@@ -32,17 +32,6 @@ class Posterior(NamedTuple):
     sensors: NDArray[np.uint8]  # (y, x), number of sensors with a value
 
 
-def log_sum_exp(x: Float32) -> Float32:
-    """ln of the sum of exponentials along the last axis."""
-    highest = x.max(axis=-1)
-    return np.asarray(highest + np.log(np.exp(x - highest[..., None]).sum(axis=-1)))
-
-
-def log_odds(log_weight: Float32) -> Float32:
-    """ln odds of water in any form, from ln weights of all classes."""
-    return log_sum_exp(log_weight[..., :_N_FLOODED]) - log_sum_exp(log_weight[..., _N_FLOODED:])
-
-
 def fuse(evidence: dict[Decider, Float32], log_prior: Float32) -> Posterior:
     """Posterior from the evidence of each sensor, (y, x, class) nats with NaN where it saw nothing.
 

@@ -47,7 +47,6 @@ EXTENSIONS = tuple(
     )
 )
 _SHA256 = "1220"  # multihash: sha2-256 (0x12), 32 bytes (0x20)
-_READ_BYTES = 1 << 20
 _GEOTIFF = pystac.MediaType.COG
 
 
