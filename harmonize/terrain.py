@@ -1,7 +1,9 @@
 """How slopes change what a radar sees: the angle, the area it is spread over, and what falls over or stays dark.
 
 Slopes are described as the sensor sees them: by the angle between the azimuth the ground faces and the azimuth towards
-the sensor. Water is level: under the hypothesis of water the incidence on the ellipsoid is the right one.
+the sensor. Water is level: under the hypothesis of water the incidence on the ellipsoid is the right one. Facets by
+themselves are judged by their slope; what others hide takes the whole elevation model (`relief.py`), and so does the
+area that shares a radar cell (`rtc.py`).
 Sources: Small (2011), IEEE TGRS 49(8); Kropatsch & Strobl (1990), IEEE TGRS 28(1), for layover and shadow.
 """
 
@@ -54,7 +56,7 @@ def is_shadow(incidence_deg: ArrayLike, slope_towards_sensor_deg: ArrayLike) -> 
     """Where ground falls away more steeply than the wave comes in: -slope > 90 deg - theta.
 
     This is the ground that shades itself; what lies behind it in its cast shadow takes a walk along the look
-    direction, within `shadow_halo_m`.
+    direction, within `shadow_halo_m`: `relief.relief_masks`.
     """
     return np.asarray(-np.asarray(slope_towards_sensor_deg) > 90.0 - np.asarray(incidence_deg))
 
@@ -62,9 +64,18 @@ def is_shadow(incidence_deg: ArrayLike, slope_towards_sensor_deg: ArrayLike) -> 
 def hidden(incidence_deg: ArrayLike, slope_towards_sensor_deg: ArrayLike) -> Mask:
     """Layover and shadow of each facet (y, x), with a margin of 1 px in all eight directions; halo 1 px."""
     mask = is_layover(incidence_deg, slope_towards_sensor_deg)
-    mask = mask | is_shadow(incidence_deg, slope_towards_sensor_deg)
+    return with_margin(mask | is_shadow(incidence_deg, slope_towards_sensor_deg))
+
+
+def with_margin(mask: Mask) -> Mask:
+    """A mask and the pixels around it in all eight directions, `MASK_MARGIN_PX` far; halo the same."""
     square = np.ones((2 * MASK_MARGIN_PX + 1,) * 2, dtype=bool)
     return np.asarray(binary_dilation(mask, structure=square))
+
+
+def towards_sensor_deg(heading_deg: float) -> float:
+    """Azimuth from the ground to a radar that flies along `heading_deg` and looks to its right, 0 … 360 deg."""
+    return (heading_deg - 90.0) % 360.0
 
 
 def planar_rtc_factor(incidence_deg: ArrayLike, slope_towards_sensor_deg: ArrayLike) -> Float:
