@@ -2,7 +2,9 @@
 
 An index (a - b) / (a + b) becomes x = atanh(index) = 0.5 ln(a / b): unbounded, and blind to a common gain, so to
 illumination. It is not blind to an additive offset or to haze; both are guarded against where files are read.
-Sources: McFeeters (1996), NDWI; Xu (2006), MNDWI; harmonization.md 5 for densities, masks and the offset guard.
+AWEI is no ratio: it grows with the light, and only its sign stays. It is an index to look at and a feature of networks,
+and no evidence: how sure its sign is depends on the light, and green less infrared is in NDWI and MNDWI already.
+Sources: McFeeters (1996), NDWI; Xu (2006), MNDWI; Feyisa et al. (2014), AWEI; harmonization.md 5 for densities, masks and the offset guard.
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ SENSOR_CAP_NATS = 4.0
 
 SCL_CLEAR = (4, 5, 6, 7)
 SCL_DARK = 2
+LEAST_SUN_ELEVATION_DEG = 30.0  # lower, and dark ground may be in the shade of anything
 SCL_CLOUD = (8, 9, 10)
 SCL_SHADOW = 3
+SCL_SNOW = 11
 CLOUD_DILATION_M = 150.0
 SHADOW_DILATION_M = 60.0
 
@@ -59,10 +63,37 @@ MNDWI_DENSITY = IndexDensity(
 )
 
 
+class IndexDensities(NamedTuple):
+    """Densities of both indices, as they hold for one acquisition (`optical_calibration.refit`)."""
+
+    ndwi: IndexDensity = NDWI_DENSITY
+    mndwi: IndexDensity = MNDWI_DENSITY
+
+
+PRIOR_DENSITIES = IndexDensities()
+
+
 def normalised_difference(a: ArrayLike, b: ArrayLike) -> NDArray[np.floating]:
     """(a - b) / (a + b): NDWI of green and near infrared, MNDWI of green and short-wave infrared."""
     x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     return (x - y) / (x + y)
+
+
+def awei_nsh(green: ArrayLike, nir: ArrayLike, swir1: ArrayLike, swir2: ArrayLike) -> NDArray[np.floating]:
+    """Water index for scenes without shadow: 4 (green - swir1) - (0.25 nir + 2.75 swir2); above 0 over water.
+
+    Both infrared terms are subtracted. Reflectances of 0.56, 0.84, 1.6 and 2.2 um; degree-1 homogeneous in them.
+    """
+    g, n, s1, s2 = (np.asarray(band, dtype=float) for band in (green, nir, swir1, swir2))
+    return 4.0 * (g - s1) - (0.25 * n + 2.75 * s2)
+
+
+def awei_sh(
+    blue: ArrayLike, green: ArrayLike, nir: ArrayLike, swir1: ArrayLike, swir2: ArrayLike
+) -> NDArray[np.floating]:
+    """Water index for scenes with shadow: blue + 2.5 green - 1.5 (nir + swir1) - 0.25 swir2; above 0 over water."""
+    b, g, n, s1, s2 = (np.asarray(band, dtype=float) for band in (blue, green, nir, swir1, swir2))
+    return b + 2.5 * g - 1.5 * (n + s1) - 0.25 * s2
 
 
 def reflectance(dn: ArrayLike, offset_dn: float) -> NDArray[np.floating]:
@@ -129,15 +160,17 @@ def index_evidence(a: ArrayLike, b: ArrayLike, density: IndexDensity) -> NDArray
     return out.reshape(shape)
 
 
-def water_evidence(green: ArrayLike, nir: ArrayLike, swir: ArrayLike | None) -> NDArray[np.float32]:
+def water_evidence(
+    green: ArrayLike, nir: ArrayLike, swir: ArrayLike | None, densities: IndexDensities = PRIOR_DENSITIES
+) -> NDArray[np.float32]:
     """Evidence for open water against everything dry or under plants, in nats, within +-4.
 
     NDWI alone, or NDWI and MNDWI pooled by 1 / (1 + rho) for what they share; a pixel without short-wave infrared
     falls back to NDWI. NaN where green or near infrared is missing or where both are too bright to be land or water.
     """
-    evidence = index_evidence(green, nir, NDWI_DENSITY)
+    evidence = index_evidence(green, nir, densities.ndwi)
     if swir is not None:
-        second = index_evidence(green, swir, MNDWI_DENSITY)
+        second = index_evidence(green, swir, densities.mndwi)
         both = (evidence + second) / np.float32(1.0 + INDEX_CORRELATION)
         evidence = np.where(np.isfinite(second), both, evidence)
     bright = (np.asarray(green) > TOO_BRIGHT_FOR_WATER) & (np.asarray(nir) > TOO_BRIGHT_FOR_WATER)
@@ -152,12 +185,27 @@ def within(distance_m: float, of: NDArray[np.bool_], resolution_m: float) -> NDA
     return np.asarray(distance_transform_edt(~of) * resolution_m <= distance_m)
 
 
-def clear_sky(scl: ArrayLike, resolution_m: float) -> NDArray[np.bool_]:
+def clear_sky(
+    scl: ArrayLike,
+    resolution_m: float,
+    sun_elevation_deg: float | None = None,
+    terrain_shadow: ArrayLike | None = None,
+) -> NDArray[np.bool_]:
     """Where the ground is seen, from the scene classification: clouds widened by 150 m, their shadows by 60 m.
 
-    `scl` is 0 (no data) where nothing is known; dark areas (2) count as hidden.
+    Parameters
+    ----------
+    scl : classes, 0 (no data) where nothing is known
+    resolution_m : of a pixel
+    sun_elevation_deg : dark areas (2), clear deep water often among them, are ground seen where it is above 30 and
+        hidden elsewhere. Leave it out for processing baselines from 04.00 on, whose class 2 is the shadow of terrain
+    terrain_shadow : where the sun does not reach the ground; dark areas there stay hidden
     """
     classes = np.asarray(scl)
     hidden = within(CLOUD_DILATION_M, np.isin(classes, SCL_CLOUD), resolution_m)
     hidden |= within(SHADOW_DILATION_M, classes == SCL_SHADOW, resolution_m)
-    return np.isin(classes, SCL_CLEAR) & ~hidden
+    seen = np.isin(classes, SCL_CLEAR)
+    if sun_elevation_deg is not None and sun_elevation_deg > LEAST_SUN_ELEVATION_DEG:
+        lit = classes == SCL_DARK
+        seen |= lit if terrain_shadow is None else lit & ~np.asarray(terrain_shadow, bool)
+    return seen & ~hidden

@@ -110,6 +110,18 @@ def _baseline(text: str) -> float:
     return float(f"{parts[1]}.{parts[2]}")
 
 
+def _sun_on_dark_areas(acquisition: Acquisition) -> float | None:
+    """Elevation of the sun where class 2 of the scene classification is any dark area; None where it may be shade.
+
+    From baseline 04.00 on the class is the shadow of terrain and nothing else; a product that states no baseline may be
+    of that kind. Deep clear water is often class 2 in older ones.
+    """
+    stated = acquisition.processing_baseline
+    if stated is None or _baseline(stated) >= optical.OFFSET_FROM_BASELINE:
+        return None
+    return acquisition.sun_elevation_deg
+
+
 def _decoder(acquisition: Acquisition) -> Decode | None:
     if acquisition.scale is not Scale.DN:
         return None
@@ -123,7 +135,7 @@ def _decoder(acquisition: Acquisition) -> Decode | None:
 
 
 def read(acquisition: Acquisition, grid: Grid) -> xr.Dataset:
-    """Reflectance of green, nir and swir, NaN where the sky hides the ground, and where that is.
+    """Reflectance of green, nir and swir, NaN where the sky hides the ground; where that is, and where snow lies.
 
     The scene classification is read with a margin, so that clouds beyond the window cast their dilation into it.
     Without one (Level 1C) only pixels too bright for land or water are left out, by `optical.water_evidence`.
@@ -131,16 +143,18 @@ def read(acquisition: Acquisition, grid: Grid) -> xr.Dataset:
     decode = _decoder(acquisition)
     bands = [Band(name, acquisition.assets[name], decode) for name in _BANDS if name in acquisition.assets]
     values = read_bands(bands, grid)
-    clouded = np.zeros(grid.shape, bool)
+    clouded, snow = np.zeros(grid.shape, bool), np.zeros(grid.shape, bool)
     if "scl" in acquisition.assets:
         metres = grid.metres_per_pixel
         margin = math.ceil(optical.CLOUD_DILATION_M / metres) + 1
         scl = read_bands([Band("scl", acquisition.assets["scl"], nearest=True)], grid.padded(margin))["scl"]
         classes = np.nan_to_num(scl, nan=0.0).astype(np.uint8)
         core = (slice(margin, -margin), slice(margin, -margin))
-        clear = optical.clear_sky(classes, metres)[core]
+        clear = optical.clear_sky(classes, metres, _sun_on_dark_areas(acquisition))[core]
         clouded = ~clear & (classes[core] > 0)
+        snow = classes[core] == optical.SCL_SNOW
         values = {name: np.where(clear, layer, np.float32(np.nan)) for name, layer in values.items()}
     return xr.Dataset(
-        {name: (("y", "x"), layer) for name, layer in values.items()} | {"hidden": (("y", "x"), clouded)}
+        {name: (("y", "x"), layer) for name, layer in values.items()}
+        | {"hidden": (("y", "x"), clouded), "snow": (("y", "x"), snow)}
     )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
 
 from floodfuse.harmonize import optical
-from floodfuse.harmonize.optical import IndexDensity
+from floodfuse.harmonize.optical import IndexDensities, IndexDensity
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
+RealData = Callable[[str], Path]
 reproducible = settings(deadline=None, derandomize=True, max_examples=60)
 reflectances = st.floats(0.005, 0.6)
 
@@ -205,3 +210,105 @@ def test_only_plants_soil_water_and_unclassified_ground_are_seen(code: int) -> N
     assert clear[0, 0] == (code in (4, 5, 6, 7))
     assert clear[0, 1] == (code not in (3, 8, 9, 10))
     assert clear[39, 39]
+
+
+# Blue, green, near, first and second short-wave infrared of section 5, and AWEInsh and AWEIsh.
+AWEI_SPECTRA = {
+    "clear_water": (0.045, 0.05, 0.02, 0.008, 0.005),
+    "turbid_flood": (0.09, 0.11, 0.09, 0.025, 0.015),
+    "veg": (0.03, 0.06, 0.40, 0.20, 0.09),
+    "dry_soil": (0.09, 0.13, 0.26, 0.34, 0.28),
+    "wet_soil": (0.05, 0.08, 0.14, 0.14, 0.10),
+    "asphalt": (0.10, 0.12, 0.15, 0.18, 0.17),
+    "shadow": (0.03, 0.025, 0.03, 0.02, 0.01),
+}
+AWEI = {
+    "clear_water": (0.14925, 0.12675),
+    "turbid_flood": (0.27625, 0.18875),
+    "veg": (-0.9075, -0.7425),
+    "dry_soil": (-1.675, -0.555),
+    "wet_soil": (-0.55, -0.195),
+    "asphalt": (-0.745, -0.1375),
+    "shadow": (-0.015, 0.015),
+}
+
+
+@pytest.mark.parametrize("surface", AWEI)
+def test_awei_of_known_spectra(surface: str) -> None:
+    """The second infrared term is subtracted: added, as one public library has it, wet soil would pass for water."""
+    blue, green, nir, swir1, swir2 = AWEI_SPECTRA[surface]
+    nsh, sh = AWEI[surface]
+    assert optical.awei_nsh(green, nir, swir1, swir2) == pytest.approx(nsh, abs=1e-9)
+    assert optical.awei_sh(blue, green, nir, swir1, swir2) == pytest.approx(sh, abs=1e-9)
+    if surface != "shadow":
+        assert (nsh > 0) == (sh > 0) == (surface in ("clear_water", "turbid_flood"))
+
+
+@reproducible
+@given(bands=st.tuples(*[reflectances] * 5), gain=st.floats(0.1, 10.0))
+def test_awei_grows_with_the_light_and_keeps_only_its_sign(
+    bands: tuple[float, float, float, float, float], gain: float
+) -> None:
+    lit = tuple(gain * band for band in bands)
+    assert optical.awei_nsh(*lit[1:]) == pytest.approx(gain * optical.awei_nsh(*bands[1:]), abs=1e-12)
+    assert optical.awei_sh(*lit) == pytest.approx(gain * optical.awei_sh(*bands), abs=1e-12)
+
+
+def real_bands(real_data: RealData, which: str) -> Float32:
+    """Green and near infrared of a real scene, (band, y, x) reflectance, NaN where there is none."""
+    if which == "Level 2A":
+        folder = real_data("sentinel2_l2a/S2A_29RKH_20200219_0_L2A")
+        planes = []
+        for name in ("B03", "B08"):
+            with rasterio.open(folder / f"{name}.tif") as source:
+                planes.append(source.read(1))
+        bands = np.stack(planes).astype(np.float32)
+    else:
+        with rasterio.open(real_data("sen1floods11/S2Hand/Spain_7370579_S2Hand.tif")) as source:
+            bands = source.read([3, 8]).astype(np.float32)
+    bands[:, (bands <= 0).any(axis=0)] = np.nan
+    return bands / np.float32(optical.QUANTIFICATION)
+
+
+@pytest.mark.parametrize("which", ["Level 2A", "Level 1C"])
+@pytest.mark.parametrize("gain", [0.37, 0.8, 1.9])
+def test_ndwi_of_real_scenes_ignores_illumination(real_data: RealData, which: str, gain: float) -> None:
+    """Property 22 on real Sentinel-2; the same haze on both bands, which is no gain, does move the index."""
+    green, nir = (band[np.isfinite(band)].astype(float) for band in real_bands(real_data, which))
+    index = optical.normalised_difference(green, nir)
+    np.testing.assert_allclose(optical.normalised_difference(gain * green, gain * nir), index, atol=1e-12)
+    np.testing.assert_allclose(optical.normalised_difference(nir, green), -index, atol=1e-12)
+    hazy = optical.normalised_difference(green + 0.02, nir + 0.02)
+    assert np.abs(hazy - index).max() > 0.01 and (np.abs(hazy) <= np.abs(index)).all()
+
+
+def test_water_evidence_takes_the_densities_of_an_acquisition() -> None:
+    """Land of a drier index than usual makes a doubtful pixel water."""
+    moved = optical.NDWI_DENSITY._replace(dry=((0.6, -1.0, 0.30), (0.4, -0.45, 0.12)))
+    green, nir = np.full((1, 1), 0.10, np.float32), np.full((1, 1), 0.11, np.float32)
+    usual = optical.water_evidence(green, nir, None)
+    fitted = optical.water_evidence(green, nir, None, IndexDensities(ndwi=moved))
+    assert fitted[0, 0] == pytest.approx(plain_evidence(0.10, 0.11, moved), abs=1e-4)
+    assert fitted[0, 0] > usual[0, 0] + 0.5
+    np.testing.assert_array_equal(optical.water_evidence(green, nir, None, IndexDensities()), usual)
+
+
+@pytest.mark.parametrize(("sun", "seen"), [(None, False), (29.9, False), (30.0, False), (30.1, True)])
+def test_dark_areas_are_seen_under_a_high_sun_and_out_of_the_shadow_of_terrain(
+    sun: float | None, seen: bool
+) -> None:
+    scl = np.full((30, 30), 5, np.uint8)
+    scl[:10] = optical.SCL_DARK
+    shade = np.zeros(scl.shape, bool)
+    shade[:, :15] = True
+    assert (optical.clear_sky(scl, 10.0, sun)[:10] == seen).all()
+    assert (optical.clear_sky(scl, 10.0, sun, shade)[:10, 15:] == seen).all()
+    assert not optical.clear_sky(scl, 10.0, sun, shade)[:10, :15].any()
+    assert optical.clear_sky(scl, 10.0, sun, shade)[10:].all()  # shadow hides only what is dark
+
+
+def test_a_cloud_hides_dark_areas_beside_it() -> None:
+    scl = np.full((40, 40), optical.SCL_DARK, np.uint8)
+    scl[20, 20] = 9
+    clear = optical.clear_sky(scl, 10.0, 60.0)
+    assert not clear[20, 30] and clear[20, 39]
