@@ -35,6 +35,13 @@ DRY = (
     EvidenceClass.URBAN,
 )
 
+COUNTERPARTS = (
+    (EvidenceClass.FLOODED_FOREST, EvidenceClass.DRY_FOREST),
+    (EvidenceClass.FLOODED_HERB, EvidenceClass.DRY_LOW_VEG),
+    (EvidenceClass.FLOODED_URBAN, EvidenceClass.URBAN),
+)
+"""What stands in water, and the same without it."""
+
 
 class MapClass(IntEnum):
     """Values of `flood.tif`. "Excluded" and "not observed" are results, never the same as "dry"."""
@@ -120,4 +127,31 @@ EXCLUSION_LABELS: dict[Exclusion, str] = {
     Exclusion.BUILT_UP: "built-up, and intensity can't tell there",
     Exclusion.STEEP_OR_HIGH: "steep or high above drainage: standing water is unlikely",
     Exclusion.EVIDENCE_TOO_WEAK: "seen, but too weakly or too long ago to tell",
+}
+
+
+class Advisory(IntFlag):
+    """Bits of the advisory layer: what to keep in mind about a pixel. They change no class; the rules are in `advisory`."""
+
+    WIND_ROUGHENED_WATER = 1
+    DRY_SAND_OR_SMOOTH_FIELD = 2
+    CANOPY_TOO_DENSE_FOR_C = 4
+    FROST_OR_WET_SNOW = 8
+    RADIO_INTERFERENCE = 16
+    LAYOVER_OR_SHADOW_NEARBY = 32
+    EVIDENCE_OLD = 64
+    SENSORS_DISAGREE = 128
+    CHANGED_BETWEEN_PASSES = 256
+
+
+ADVISORY_LABELS: dict[Advisory, str] = {
+    Advisory.WIND_ROUGHENED_WATER: "likely water roughened by wind: bright to radar, it may be missed",
+    Advisory.DRY_SAND_OR_SMOOTH_FIELD: "may be dry sand or a smooth field: as dark to radar as water",
+    Advisory.CANOPY_TOO_DENSE_FOR_C: "canopy too dense for C band, and no L band that tells",
+    Advisory.FROST_OR_WET_SNOW: "frost or wet snow: as dark to C band as water",
+    Advisory.RADIO_INTERFERENCE: "stripes of radio interference in L band",
+    Advisory.LAYOVER_OR_SHADOW_NEARBY: "radar layover or shadow within 2 pixels",
+    Advisory.EVIDENCE_OLD: "deciding evidence is older than a flood usually stays here",
+    Advisory.SENSORS_DISAGREE: "sensors of the same day disagree",
+    Advisory.CHANGED_BETWEEN_PASSES: "sensors disagree, passes more than a day apart: it may have changed between them",
 }

@@ -1,12 +1,14 @@
 """What each class looks like to each radar channel: the prior table, and how it moves with incidence angle.
 
 A channel is a band and a polarization, `C_VV` … `L_HV`. Means and spreads are gamma nought in dB at 38 deg; the
-spread is that of the ground within the class, without speckle, which the likelihood adds exactly.
+spread is that of the ground within the class, without speckle, which the likelihood adds exactly. How they change with angle
+comes from the scattering models (`push_forward`), where a class has one.
 Source: harmonization.md 3.6 (table), 2.2 (slopes). Absolute levels are priors, orderings and slopes physics.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.incidence import REFERENCE_DEG
+from floodfuse.harmonize.push_forward import model_levels
+
+Float = NDArray[np.floating]
 
 
 class Level(NamedTuple):
@@ -95,6 +100,7 @@ TABLE["C_HV"] = TABLE["C_VH"]
 TABLE["L_VH"] = TABLE["L_HV"]
 
 CHANNELS = tuple(TABLE)
+CROSS_POLARIZED = ("C_VH", "C_HV", "L_HV", "L_VH")
 
 
 def channel_name(band: str, polarization: str) -> str:
@@ -102,18 +108,43 @@ def channel_name(band: str, polarization: str) -> str:
     return f"{band.upper()}_{polarization.upper()}"
 
 
-def class_mean_db(channel: str, k: EvidenceClass, incidence_deg: ArrayLike) -> NDArray[np.float64]:
-    """Mean gamma0 [dB] of a class at an incidence angle.
+@lru_cache
+def _model(channel: str, k: EvidenceClass) -> tuple[Float, Float, Float] | None:
+    """Angles, shift of the mean from 38 deg [dB] and ratio of the spread to that at 38 deg; None without a model.
 
-    m(theta) = m(38) + beta_sigma (theta - 38) - 10 log10(cos theta / cos 38):
-    a straight line in sigma0, turned into gamma0.
+    Open water has none here: its wind is a latent of all channels of a pass (`wind`).
     """
-    level = TABLE[channel][k]
+    levels = model_levels(channel)
+    shift, ratio = levels.shift_db[:, k], levels.spread_ratio[:, k]
+    if k is EvidenceClass.OPEN_WATER or not np.isfinite(shift).all():
+        return None
+    return levels.incidence_deg, shift, ratio
+
+
+def class_mean_db(channel: str, k: EvidenceClass, incidence_deg: ArrayLike) -> Float:
+    """Mean gamma0 [dB] of a class at an incidence angle: the prior table's level at 38 deg, moved as the models say.
+
+    m(theta) = m(38) + model(theta) - model(38)                                        `push_forward`
+    m(theta) = m(38) + beta_sigma (theta - 38) - 10 log10(cos theta / cos 38)          where there is no model
+
+    The second is a straight line in sigma0, turned into gamma0.
+    """
+    level, model = TABLE[channel][k], _model(channel, k)
     theta = np.asarray(incidence_deg, dtype=float)
+    if model is not None:
+        return np.asarray(level.mean_db + np.interp(theta, model[0], model[1]))
     to_gamma = -10.0 * np.log10(np.cos(np.deg2rad(theta)) / np.cos(np.deg2rad(REFERENCE_DEG)))
-    return level.mean_db + level.sigma0_slope_db_deg * (theta - REFERENCE_DEG) + to_gamma
+    return np.asarray(level.mean_db + level.sigma0_slope_db_deg * (theta - REFERENCE_DEG) + to_gamma)
 
 
-def class_sd_db(channel: str, k: EvidenceClass) -> float:
-    """Spread [dB] of a class, without speckle."""
-    return TABLE[channel][k].sd_db
+def class_sd_db(channel: str, k: EvidenceClass, incidence_deg: float = REFERENCE_DEG) -> float:
+    """Spread [dB] of a class, without speckle: the prior table's at 38 deg, times the models' ratio to it elsewhere."""
+    model = _model(channel, k)
+    ratio = 1.0 if model is None else float(np.interp(incidence_deg, model[0], model[2]))
+    return TABLE[channel][k].sd_db * ratio
+
+
+def class_slope_db(channel: str, k: EvidenceClass) -> float:
+    """Change of a class's mean gamma0 with incidence angle at 38 deg, dB per degree."""
+    low, high = class_mean_db(channel, k, np.array([REFERENCE_DEG - 1.0, REFERENCE_DEG + 1.0]))
+    return float(high - low) / 2.0

@@ -1,4 +1,4 @@
-"""Evidence of one sensor for every class, pixel by pixel: table look-up, pooling of channels, aggregation in space.
+"""Evidence of one sensor for every class, pixel by pixel: table look-up and aggregation in space.
 
 Arrays of evidence are (y, x, class) float32 in nats; only differences between classes carry meaning, and the best
 class has 0. A pixel without a valid value is NaN in every class.
@@ -6,194 +6,147 @@ class has 0. A pixel without a valid value is NaN in every class.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import polygamma
 
 from floodfuse.harmonize.classes import EvidenceClass
-from floodfuse.harmonize.densities import class_sd_db
-from floodfuse.harmonize.likelihood import INCIDENCE_AXIS_DEG, POWER_AXIS_DB
+from floodfuse.harmonize.joint import INCIDENCE_STEP_DEG, NATS_PER_UNIT, POWER_AXIS_DB, JointTable
 
-TEXTURE_CORRELATION = 0.6  # of class texture between polarizations of one pass: .5 to .7 (harmonization.md 6)
-_OPEN_GROUND = (EvidenceClass.OPEN_WATER, EvidenceClass.DRY_LOW_VEG, EvidenceClass.BARE_SOIL)
-CROSS_POLARIZED = ("C_VH", "C_HV", "L_HV", "L_VH")
-_DOUBLE_BOUNCE = (
-    (EvidenceClass.FLOODED_FOREST, EvidenceClass.DRY_FOREST),
-    (EvidenceClass.FLOODED_URBAN, EvidenceClass.URBAN),
-)
 SENSOR_CAP_NATS = 4.0
 AGGREGATION_KERNEL = (1.0 / 16, 4.0 / 16, 6.0 / 16, 4.0 / 16, 1.0 / 16)  # binomial, sd 1 px
 AGGREGATION_HALO_PX = len(AGGREGATION_KERNEL) // 2
 
 Float32 = NDArray[np.float32]
 
+_N_CLASS = len(EvidenceClass)  # a constant to the compiler, so that classes are looked up side by side
 # Compiled code keeps the values that imported names had when it was compiled, so they go in as arguments.
-_AXES = (
-    float(POWER_AXIS_DB[0]),
-    float(POWER_AXIS_DB[1] - POWER_AXIS_DB[0]),
-    float(INCIDENCE_AXIS_DEG[0]),
-    float(INCIDENCE_AXIS_DEG[1] - INCIDENCE_AXIS_DEG[0]),
+_POWER_AXIS = (
+    np.float32(POWER_AXIS_DB[0]),
+    np.float32(1.0 / (POWER_AXIS_DB[1] - POWER_AXIS_DB[0])),
 )
+_PER_DEG = np.float32(1.0 / INCIDENCE_STEP_DEG)
 
 
 @numba.njit(nogil=True, cache=True)
-def _add_channel(  # pragma: no cover
-    power: Float32,
-    noise: float,
-    noise_removed: bool,
+def _place(power, noise, start, per_step, last):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Cell and fraction of a power on its axis; the cell past the last is that of a missing value."""
+    if not np.isfinite(power):
+        return last + 1, np.float32(0.0)
+    db = np.float32(10.0) * np.log10(max(power + noise, np.float32(1e-6)))
+    f = min(max((db - start) * per_step, np.float32(0.0)), np.float32(last))
+    cell = min(int(f), last - 1)
+    return cell, f - np.float32(cell)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _plane(theta, first, per_step, planes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Plane before an angle, and fraction to the next."""
+    g = min(max((theta - first) * per_step, np.float32(0.0)), np.float32(planes - 1))
+    plane = min(int(g), planes - 2)
+    return plane, g - np.float32(plane)
+
+
+@numba.njit(nogil=True, cache=True)
+def _look_up(  # pragma: no cover
+    first: Float32,
+    second: Float32,
+    noise: tuple[float, float],
     incidence: Float32,
-    water_incidence: Float32,
-    table: Float32,
-    axes: tuple[float, float, float, float],
+    water_range: tuple[float, float],
+    table: NDArray[np.int16],
+    axes: tuple[np.float32, np.float32, np.float32, np.float32, np.float32],
+    cap: float,
     out: Float32,
 ) -> None:
-    """Add one channel's evidence to `out` (pixel, class) where the value is finite."""
-    n_angle, n_power, n_class = table.shape
-    power_start, power_step, angle_start, angle_step = axes
-    for i in range(power.size):
+    """Evidence of each pixel: trilinear in angle and both powers, best class 0, none below -cap; NaN where unseen."""
+    planes, n_first, n_second, _ = table.shape
+    power_start, per_db, angle_start, per_deg, unit = axes
+    one = np.float32(1.0)
+    radian = np.float32(np.pi / 180.0)
+    for i in range(incidence.size):
         theta = incidence[i]
-        if not (np.isfinite(power[i]) and np.isfinite(theta)):
+        if not np.isfinite(theta) or not (np.isfinite(first[i]) or np.isfinite(second[i])):
+            for c in range(_N_CLASS):
+                out[i, c] = np.nan
             continue
-        total = power[i] + noise / np.cos(np.deg2rad(theta)) if noise_removed else float(power[i])
-        db = 10.0 * np.log10(max(total, 1e-6))
-        f = min(max((db - power_start) / power_step, 0.0), n_power - 1.0)
-        j = min(int(f), n_power - 2)
-        u = f - j
-        for c in range(n_class):
-            if c == 0:  # open water is level, whatever the slope
-                g = min(max((water_incidence[i] - angle_start) / angle_step, 0.0), n_angle - 1.0)
-            elif c == 1:
-                g = min(max((theta - angle_start) / angle_step, 0.0), n_angle - 1.0)
-            k = min(int(g), n_angle - 2)
-            v = g - k
-            near = (1.0 - u) * table[k, j, c] + u * table[k, j + 1, c]
-            far = (1.0 - u) * table[k + 1, j, c] + u * table[k + 1, j + 1, c]
-            out[i, c] += (1.0 - v) * near + v * far
-
-
-def channel_correlation(names: Sequence[str], looks: float) -> float:
-    """Correlation between polarizations of one pass, as measured: their texture is shared, their speckle is not.
-
-    rho s^2 / (s^2 + (10/ln10)^2 psi1(L)), with rho = 0.6 and s the mean spread of open ground in these channels, 2.5 dB
-    at C band and 3.1 dB at L band: 0.35 at C band and 4.4 looks, 0.6 at infinitely many.
-    """
-    texture = float(np.mean([class_sd_db(name, k) for name in names for k in _OPEN_GROUND])) ** 2
-    speckle = (10.0 / np.log(10.0)) ** 2 * float(polygamma(1, looks))
-    return TEXTURE_CORRELATION * texture / (texture + speckle)
-
-
-def channel_weights(names: Sequence[str], leading: Collection[str], looks: float) -> list[float]:
-    """What each channel of one pass counts in a question, given that they share their texture.
-
-    n channels of correlation rho are worth n_eff = n / (1 + (n - 1) rho) together (harmonization.md 6). Those that lead
-    in the question count what they are worth among themselves; the others share what they add to that.
-    """
-    rho = channel_correlation(names, looks)
-
-    def worth(n: int) -> float:
-        return n / (1.0 + (n - 1) * rho)
-
-    leaders = sum(name in leading for name in names)
-    rest = worth(len(names)) - worth(leaders)
-    return [worth(leaders) / leaders if name in leading else rest / (len(names) - leaders) for name in names]
-
-
-@numba.njit(nogil=True, cache=True)
-def _normalise(out: Float32, seen: NDArray[np.bool_], cap: float) -> None:  # pragma: no cover
-    """Differences to the best class, no deeper than `cap`; NaN where no channel had a value."""
-    for i in range(out.shape[0]):
-        if not seen[i]:
-            out[i, :] = np.nan
-            continue
+        per_cos = one / np.cos(theta * radian)
+        a, u = _place(first[i], np.float32(noise[0]) * per_cos, power_start, per_db, n_first - 2)
+        a_next = a + 1 if a < n_first - 1 else a
+        b, v, b_next = 0, np.float32(0.0), 0
+        if n_second > 1:
+            b, v = _place(second[i], np.float32(noise[1]) * per_cos, power_start, per_db, n_second - 2)
+            b_next = b + 1 if b < n_second - 1 else b
+        w00, w10, w01, w11 = (one - u) * (one - v), u * (one - v), (one - u) * v, u * v
+        k, w = _plane(theta, angle_start, per_deg, planes)
+        for c in range(_N_CLASS):
+            near = (
+                w00 * table[k, a, b, c] + w10 * table[k, a_next, b, c]
+                + w01 * table[k, a, b_next, c] + w11 * table[k, a_next, b_next, c]
+            )  # fmt: skip
+            far = (
+                w00 * table[k + 1, a, b, c] + w10 * table[k + 1, a_next, b, c]
+                + w01 * table[k + 1, a, b_next, c] + w11 * table[k + 1, a_next, b_next, c]
+            )  # fmt: skip
+            out[i, c] = unit * (near + w * (far - near))
+        level = min(max(theta, np.float32(water_range[0])), np.float32(water_range[1]))
+        if level != theta:  # open water is level, whatever the slope
+            k, w = _plane(level, angle_start, per_deg, planes)
+            near = (
+                w00 * table[k, a, b, 0] + w10 * table[k, a_next, b, 0]
+                + w01 * table[k, a, b_next, 0] + w11 * table[k, a_next, b_next, 0]
+            )  # fmt: skip
+            far = (
+                w00 * table[k + 1, a, b, 0] + w10 * table[k + 1, a_next, b, 0]
+                + w01 * table[k + 1, a, b_next, 0] + w11 * table[k + 1, a_next, b_next, 0]
+            )  # fmt: skip
+            out[i, 0] = unit * (near + w * (far - near))
         best = out[i, 0]
-        for c in range(1, out.shape[1]):
+        for c in range(1, _N_CLASS):
             best = max(best, out[i, c])
-        for c in range(out.shape[1]):
-            out[i, c] = max(out[i, c] - best, -cap)
-
-
-class Channel(NamedTuple):
-    """One polarization of one acquisition.
-
-    Attributes
-    ----------
-    name : such as "C_VV"
-    gamma0 : linear power (y, x); may be <= 0, NaN invalid
-    nesz : noise floor as sigma0, linear
-    table : from `likelihood.evidence_table`
-    """
-
-    name: str
-    gamma0: Float32
-    nesz: float
-    table: Float32
-
-
-def weighted_tables(channels: Sequence[Channel], looks: float) -> list[Float32]:
-    """Tables of the channels, weighted so that they can be added.
-
-    Two questions have each their leading channels. *Water or ground*: cross-polarization, which wind hardly roughens,
-    where Bragg scatter brightens the co-polarizations. *Flooded or dry, of forest and of town*: co-polarization, which
-    alone carries the double bounce. So every class gets the weights of the first question, and flooded forest and town
-    stand off their dry counterparts by those of the second.
-    """
-    names = [channel.name for channel in channels]
-    surface = channel_weights(names, CROSS_POLARIZED, looks)
-    bounce = channel_weights(names, [name for name in names if name not in CROSS_POLARIZED], looks)
-    tables = []
-    for channel, w, b in zip(channels, surface, bounce, strict=True):
-        table = channel.table * np.float32(w)
-        for flooded, dry in _DOUBLE_BOUNCE:
-            table[..., flooded] = table[..., dry] + np.float32(b) * (
-                channel.table[..., flooded] - channel.table[..., dry]
-            )
-        tables.append(table)
-    return tables
+        for c in range(_N_CLASS):
+            out[i, c] = max(out[i, c] - best, np.float32(-cap))
 
 
 def radar_evidence(
-    channels: Sequence[Channel],
+    gamma0: Sequence[Float32],
+    nesz: Sequence[float],
     incidence_deg: Float32,
-    noise_removed: bool,
-    looks: float,
+    table: JointTable,
     level_ground_deg: tuple[float, float] | None = None,
 ) -> Float32:
-    """Evidence of one radar acquisition from its polarizations, (y, x, class) nats.
+    """Evidence of one radar pass, (y, x, class) nats.
 
     Parameters
     ----------
-    channels : the polarizations at hand
+    gamma0 : one or two polarizations as the table has them, linear power (y, x), may be <= 0, NaN invalid
+    nesz : noise floor of each as sigma0, linear, to be added for the total power; 0 where it was never subtracted
     incidence_deg : (y, x), local or ellipsoidal
-    noise_removed : whether the noise floor was subtracted from the values already
-    looks : equivalent number of looks of the values
+    table : from `joint.joint_table`
     level_ground_deg : smallest and largest angle at which level ground is seen; open water is judged within them, for
         it is level whatever the slope beneath (harmonization.md 2.1)
 
-    Channels are added by `weighted_tables`, pixel by pixel those that have a value. No class falls more than 4 nats
-    behind the best: one sensor can't overrule two.
+    A pixel that lacks one polarization is judged by the other. No class falls more than 4 nats behind the best: one
+    sensor can't overrule two.
     """
     shape = incidence_deg.shape
-    angle = np.ascontiguousarray(incidence_deg, np.float32).ravel()
-    water_angle = angle
-    if level_ground_deg is not None:
-        water_angle = np.clip(angle, np.float32(level_ground_deg[0]), np.float32(level_ground_deg[1]))
-    powers = [np.ascontiguousarray(channel.gamma0, np.float32).ravel() for channel in channels]
-    pattern = np.zeros(angle.size, np.uint8)
-    for bit, power in enumerate(powers):
-        pattern |= (np.isfinite(power) & np.isfinite(angle)).astype(np.uint8) << np.uint8(bit)
-    out = np.zeros((angle.size, len(EvidenceClass)), np.float32)
-    for present in np.unique(pattern[pattern > 0]):
-        having = [n for n in range(len(channels)) if int(present) >> n & 1]
-        tables = weighted_tables([channels[n] for n in having], looks)
-        for n, table in zip(having, tables, strict=True):
-            power = np.where(pattern == present, powers[n], np.float32(np.nan))
-            _add_channel(power, channels[n].nesz, noise_removed, angle, water_angle, table, _AXES, out)
-    _normalise(out, pattern > 0, SENSOR_CAP_NATS)
-    return out.reshape((*shape, len(EvidenceClass)))
+    flat = [np.ascontiguousarray(power, np.float32).ravel() for power in gamma0]
+    flat += [np.full(flat[0].size, np.nan, np.float32)] * (2 - len(flat))
+    out = np.empty((flat[0].size, _N_CLASS), np.float32)
+    _look_up(
+        flat[0],
+        flat[1],
+        (float(nesz[0]), float(nesz[-1])),
+        np.ascontiguousarray(incidence_deg, np.float32).ravel(),
+        level_ground_deg or (0.0, 90.0),
+        table.values,
+        (*_POWER_AXIS, np.float32(table.first_deg), _PER_DEG, np.float32(NATS_PER_UNIT)),
+        SENSOR_CAP_NATS,
+        out,
+    )
+    return out.reshape((*shape, _N_CLASS))
 
 
 def optical_evidence(water_nats: Float32) -> Float32:

@@ -5,7 +5,7 @@ is Gamma distributed about the class's power plus N, and that power is lognormal
 
     p(S | k) = sum_j w_j Gamma(S; L, 10^((m_k + s_k x_j) / 10) + N)       21 Gauss-Hermite nodes x_j
 
-(harmonization.md 4.2); with many looks more nodes, see `_nodes`. Densities are taken per dB of S. Two things make them fit for maps: an outlier density
+(harmonization.md 4.2); with many looks more nodes, see `hermite_nodes`. Densities are taken per dB of S. Two things make them fit for maps: an outlier density
 mixed in, so that no single value is worth more than 5.7 nats, and monotone differences, so that a value darker
 than any class does not turn into evidence for a bright one.
 """
@@ -44,7 +44,7 @@ def gamma_log_density(power: ArrayLike, mean: ArrayLike, looks: float) -> Float:
     return looks * np.log(looks / mu) + (looks - 1.0) * np.log(s) - looks * s / mu - gammaln(looks)
 
 
-def _nodes(sd_db: ArrayLike, looks: float) -> tuple[Float, Float]:
+def hermite_nodes(sd_db: ArrayLike, looks: float) -> tuple[Float, Float]:
     """Nodes over a class's spread, in spreads, and ln of their weights, which sum to one.
 
     Many looks leave speckle narrower than the gaps of the 21 nodes, and the sum becomes a comb. The trapezoidal rule
@@ -73,7 +73,7 @@ def log_density(
     nesz : noise floor as gamma0, linear
     """
     s = np.maximum(np.asarray(total_power, dtype=float), 1e-12)[..., None]
-    nodes, log_weights = _nodes(sd_db, looks)
+    nodes, log_weights = hermite_nodes(sd_db, looks)
     level_db = np.asarray(mean_db, dtype=float)[..., None] + np.asarray(sd_db, dtype=float)[..., None] * nodes
     mean = np.power(10.0, level_db / 10.0) + nesz
     return np.asarray(logsumexp(gamma_log_density(s, mean, looks) + log_weights, axis=-1))
@@ -98,7 +98,7 @@ def monotone(difference: ArrayLike, weight: ArrayLike, increasing: bool) -> Floa
     return np.asarray(fit.x)
 
 
-def _make_monotone(curves: Float) -> Float:
+def make_monotone(curves: Float) -> Float:
     """Class curves along one power axis, made to fit each other: (power, class) in, (power, class) out.
 
     Water against each dry class falls with power; flooded forest against dry forest rises. Herbaceous and urban
@@ -147,5 +147,5 @@ def evidence_table(channel: str, looks: float, nesz_sigma0_db: float) -> NDArray
             ],
             axis=-1,
         )
-        table[i] = _make_monotone(robust(per_db(curves, power[:, None])))
+        table[i] = make_monotone(robust(per_db(curves, power[:, None])))
     return table

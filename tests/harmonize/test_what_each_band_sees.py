@@ -15,8 +15,9 @@ from scipy.stats import rankdata
 
 from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.harmonize.densities import TABLE
-from floodfuse.harmonize.evidence import Channel, radar_evidence
-from floodfuse.harmonize.likelihood import evidence_table, log_density
+from floodfuse.harmonize.evidence import radar_evidence
+from floodfuse.harmonize.joint import Floor, joint_table
+from floodfuse.harmonize.likelihood import log_density
 from floodfuse.models.bayes import fuse
 
 Float = NDArray[np.float64]
@@ -171,9 +172,10 @@ def test_tables_and_fusion_lose_hardly_anything_of_the_exact_evidence(mixture: M
     nats = {}
     for who, name, total in ((Decider.SENTINEL1, "C_VV", c), (Decider.ALOS2, "L_HH", el)):
         sigma0 = NOISE[name] * np.cos(np.deg2rad(38.0))
-        table = evidence_table(name, 10.0, float(10 * np.log10(sigma0)))
+        floor = Floor(name, float(10 * np.log10(sigma0)))
+        table = joint_table((floor,), 10.0, incidence_range_deg=(38.0, 38.0))
         gamma0 = (total - NOISE[name]).astype(np.float32)[None]
-        nats[who] = radar_evidence([Channel(name, gamma0, float(sigma0), table)], angle, True, 10.0)
+        nats[who] = radar_evidence([gamma0], [float(sigma0)], angle, table)
     log_prior = np.full((1, c.size, 8), -20.0, np.float32)
     log_prior[..., list(FLOOD)] = np.log(0.5 / len(FLOOD))
     log_prior[..., list(DRY)] = np.log(0.5 / len(DRY))

@@ -1,0 +1,288 @@
+"""Evidence of the polarizations of one pass together: a joint density per class, tabulated.
+
+The polarizations of a pass share the ground, so within a class they vary together. What they share is latent and is summed
+over; given it they are independent, each with its own spread and speckle:
+
+    p(S_a, S_b | k) = sum_z w_z p(S_a | z, k) p(S_b | z, k)
+
+For open water z is the wind, which brightens the co-polarization and leaves the cross-polarization at the noise floor
+(`wind`). For any other class it is texture: both levels move by sqrt(rho) s_k z, with rho = 0.6 (harmonization.md 6), and what
+they do not share is s_k sqrt(1 - rho). Each factor is the exact Gamma-lognormal density of `likelihood`, per dB.
+
+Then the joint density is made fit for maps as in `likelihood`: an outlier share, and no turning over in the tails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from floodfuse.harmonize.classes import COUNTERPARTS, DRY, EvidenceClass
+from floodfuse.harmonize.correlation import TEXTURE_CORRELATION
+from floodfuse.harmonize.densities import CROSS_POLARIZED, class_mean_db, class_sd_db, class_slope_db
+from floodfuse.harmonize.likelihood import (
+    OUTLIER_DENSITY_PER_DB,
+    OUTLIER_SHARE,
+    URBAN_CAP_NATS,
+    hermite_nodes,
+    make_monotone,
+)
+from floodfuse.harmonize.wind import usual_weights, water_level_db, water_spread_db, wind_nodes
+
+POWER_AXIS_DB = np.arange(-38.0, 10.0 + 1e-9, 0.2)
+INCIDENCE_STEP_DEG = 1.0
+INCIDENCE_LIMITS_DEG = (15, 70)
+NATS_PER_UNIT = 1.0 / 2048.0  # of tables, which are 16-bit integers: half the memory, and steps of 0.0005 nat
+_TEXTURE_NODES = 17
+_REACH = 4.5  # of texture nodes, in spreads
+_CLEAR_OF_OUTLIERS_NATS = 0.7
+_LN10_10 = float(np.log(10.0) / 10.0)
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+
+class Floor(NamedTuple):
+    """Noise floor of one channel: its name such as "C_VV", and its level as sigma0 [dB]."""
+
+    channel: str
+    nesz_db: float
+
+
+def leading(names: Sequence[str]) -> tuple[str, ...]:
+    """The channels of a pass whose joint density is used: the first co-polarization and the first cross-polarization.
+
+    L band prefers HH, which carries the double bounce. Further polarizations of a quad-polarized pass add little that these
+    two don't say, and are left out.
+    """
+    co = sorted((n for n in names if n not in CROSS_POLARIZED), key=lambda n: n != "L_HH")
+    cross = [n for n in names if n in CROSS_POLARIZED]
+    return (*co[:1], *cross[:1])
+
+
+@numba.njit(nogil=True, cache=True)
+def _densities(  # pragma: no cover
+    power: Float, level_db: Float, sd_db: float, noise: float, looks: float, log_gamma: float,
+    nodes: Float, weights: Float, per_db: float, out: Float,
+) -> None:  # fmt: skip
+    """p per dB of total power at each level: out (level, power)."""
+    for m in range(level_db.size):
+        for t in range(nodes.size):
+            mean = 10.0 ** ((level_db[m] + sd_db * nodes[t]) / 10.0) + noise
+            constant = looks * np.log(looks / mean) - log_gamma
+            for i in range(power.size):
+                s = power[i]
+                out[m, i] += weights[t] * np.exp(constant + looks * (np.log(s) - s / mean)) * per_db
+
+
+def _given_latent(floor: Floor, level_db: Float, sd_db: float, looks: float, incidence_deg: float) -> Float:
+    """(latent, power): density per dB of a channel at each value of the latent."""
+    power = 10.0 ** (POWER_AXIS_DB / 10.0)
+    noise = 10.0 ** (floor.nesz_db / 10.0) / float(np.cos(np.deg2rad(incidence_deg)))
+    nodes, log_weights = hermite_nodes(sd_db, looks)
+    out = np.zeros((level_db.size, power.size))
+    _densities(
+        power, level_db, sd_db, noise, looks, float(gammaln(looks)), nodes, np.exp(log_weights), _LN10_10, out
+    )
+    return out
+
+
+@numba.njit(nogil=True, cache=True)
+def _sum_of_products(mass: Float, first: Float, second: Float, out: Float) -> None:  # pragma: no cover
+    """out[a, b] = sum over z of mass[z] first[z, a] second[z, b]; a library's threads would cost more than the sum."""
+    for a in range(out.shape[0]):
+        for z in range(mass.size):
+            w = mass[z] * first[z, a]
+            for b in range(out.shape[1]):
+                out[a, b] += w * second[z, b]
+
+
+def _together(parts: Sequence[Float], mass: Float) -> Float:
+    """Sum over the latent; the last row and column are the densities of one channel without the other."""
+    alone = np.ones((mass.size, 1))
+    first = np.concatenate([parts[0], alone], axis=1)
+    second = np.concatenate([parts[1], alone], axis=1) if len(parts) == 2 else alone
+    out = np.zeros((first.shape[1], second.shape[1]))
+    _sum_of_products(mass, first, second, out)
+    return out
+
+
+def water_densities(
+    floors: Sequence[Floor], looks: float, incidence_deg: float, incidence_sd_deg: float = 0.0
+) -> Float:
+    """Joint densities of open water in each wind regime, (regime, power_a + 1, power_b + 1), per dB each."""
+    winds, mass = wind_nodes()
+    parts = [
+        _given_latent(
+            f,
+            water_level_db(f.channel, incidence_deg, winds),
+            _with_angle(water_spread_db(f.channel), f.channel, EvidenceClass.OPEN_WATER, incidence_sd_deg),
+            looks,
+            incidence_deg,
+        )
+        for f in floors
+    ]
+    return np.stack([_together(parts, regime) for regime in mass])
+
+
+def ground_density(
+    floors: Sequence[Floor],
+    k: EvidenceClass,
+    looks: float,
+    incidence_deg: float,
+    incidence_sd_deg: float = 0.0,
+) -> Float:
+    """Joint density of a class other than open water, (power_a + 1, power_b + 1), per dB each."""
+    texture = np.linspace(-_REACH, _REACH, _TEXTURE_NODES)
+    mass = np.exp(-0.5 * texture**2)
+    shared, own = np.sqrt(TEXTURE_CORRELATION), np.sqrt(1.0 - TEXTURE_CORRELATION)
+    parts = []
+    for f in floors:
+        sd = _with_angle(class_sd_db(f.channel, k, incidence_deg), f.channel, k, incidence_sd_deg)
+        level = float(class_mean_db(f.channel, k, incidence_deg)) + shared * sd * texture
+        parts.append(_given_latent(f, level, own * sd, looks, incidence_deg))
+    return _together(parts, mass / mass.sum())
+
+
+def independent_density(
+    floors: Sequence[Floor], level_db: Sequence[float], sd_db: float, looks: float, incidence_deg: float
+) -> Float:
+    """Joint density of ground whose polarizations vary each on their own, (power_a + 1, power_b + 1), per dB each."""
+    parts = [
+        _given_latent(f, np.array([level]), sd_db, looks, incidence_deg)
+        for f, level in zip(floors, level_db, strict=True)
+    ]
+    return _together(parts, np.ones(1))
+
+
+def _with_angle(sd_db: float, channel: str, k: EvidenceClass, incidence_sd_deg: float) -> float:
+    """Spread of a class seen at an angle that is not known exactly: s^2 + (slope sd_theta)^2 (harmonization.md 2.4)."""
+    return float(np.hypot(sd_db, class_slope_db(channel, k) * incidence_sd_deg))
+
+
+class JointTable(NamedTuple):
+    """Evidence of a pass for all classes, tabulated.
+
+    Attributes
+    ----------
+    values : (incidence, power_a + 1, power_b + 1, class) int16, `NATS_PER_UNIT` each: ln p per dB of total power on `POWER_AXIS_DB`
+        x `POWER_AXIS_DB`; the last row and the last column are for a value that is missing. With one channel the third axis has
+        that column only. Only differences between classes carry meaning, across angles too.
+    first_deg : incidence of the first plane; the next ones follow by `INCIDENCE_STEP_DEG`
+    """
+
+    values: NDArray[np.int16]
+    first_deg: float
+
+    def incidence_deg(self) -> Float:
+        """Incidence of each plane."""
+        return np.asarray(self.first_deg + INCIDENCE_STEP_DEG * np.arange(self.values.shape[0]), float)
+
+    def nats(self) -> Float:
+        """The values as nats."""
+        return np.asarray(self.values * NATS_PER_UNIT, float)
+
+
+def joint_table(
+    floors: tuple[Floor, ...],
+    looks: float,
+    wind_weights: Sequence[float] | None = None,
+    incidence_sd_deg: float = 0.0,
+    incidence_range_deg: tuple[float, float] = INCIDENCE_LIMITS_DEG,
+) -> JointTable:
+    """Tabulate the evidence of a pass.
+
+    Parameters
+    ----------
+    floors : one or two channels, see `leading`, with their noise floors
+    looks : equivalent number of looks of the values to be looked up
+    wind_weights : of the wind regimes, from `wind_regime`; the usual ones where None
+    incidence_sd_deg : how well the angle is known; 0 where a raster gives it
+    incidence_range_deg : angles that occur, within 15 … 70; those beyond count as the nearest
+    """
+    low, high = np.clip(incidence_range_deg, *INCIDENCE_LIMITS_DEG)
+    first = min(np.floor(low), INCIDENCE_LIMITS_DEG[1] - 1.0)
+    angles = np.arange(first, max(np.ceil(high), first + 1.0) + 0.5, INCIDENCE_STEP_DEG)
+    weights = np.asarray(usual_weights() if wind_weights is None else wind_weights)
+    planes = []
+    for theta in angles:
+        water = water_densities(floors, looks, float(theta), incidence_sd_deg)
+        curves = [np.tensordot(weights, water, 1)]
+        curves += [
+            ground_density(floors, k, looks, float(theta), incidence_sd_deg) for k in list(EvidenceClass)[1:]
+        ]
+        planes.append(_fit_for_maps(robust(np.stack(curves, axis=-1)), len(floors)).astype(np.float32))
+    table = np.stack(planes)
+    table -= table.max(axis=(0, 3), keepdims=True)  # the same for every angle and class
+    least = np.iinfo(np.int16).min * NATS_PER_UNIT
+    return JointTable(np.rint(np.maximum(table, least) / NATS_PER_UNIT).astype(np.int16), float(first))
+
+
+def robust(density: Float) -> Float:
+    """ln[(1 - eps) p + eps u], u = 1/45 per dB of each channel: an outlier is anything, anywhere."""
+    outlier = np.full(density.shape[-3:-1], OUTLIER_DENSITY_PER_DB**2)
+    outlier[-1, :] = OUTLIER_DENSITY_PER_DB
+    outlier[:, -1] = OUTLIER_DENSITY_PER_DB
+    outlier[-1, -1] = 1.0
+    return np.asarray(np.log((1.0 - OUTLIER_SHARE) * density + OUTLIER_SHARE * outlier[..., None]))
+
+
+def _fit_for_maps(curves: Float, channels: int) -> Float:
+    """Evidence that does not turn over where densities end: (power_a, power_b, class) in, the same out.
+
+    Water against each dry class falls with the last channel, cross-polarization where there is one: beyond its largest value
+    the difference is kept towards dark, beyond its smallest towards bright. Flooded forest against dry forest likewise rises
+    with the first channel. The evidence of towns is capped. One channel alone is made monotone as in `likelihood`.
+    """
+    out = curves.copy()
+    if channels == 2:
+        out[:-1, :-1] = _without_turns(curves)[:-1, :-1]
+        out[-1, :-1] = make_monotone(curves[-1, :-1])
+    out[:-1, -1] = make_monotone(curves[:-1, -1])
+    return out
+
+
+def _without_turns(curves: Float) -> Float:
+    out = curves.copy()
+    water = curves[..., EvidenceClass.OPEN_WATER]
+    for k in DRY:
+        out[..., k] = water - _held(water - curves[..., k], _tells(water, curves[..., k]), 1, falling=True)
+    for flooded, dry in COUNTERPARTS:
+        change = curves[..., flooded] - curves[..., dry]
+        if flooded is EvidenceClass.FLOODED_FOREST:
+            change = _held(change, _tells(curves[..., flooded], curves[..., dry]), 0, falling=False)
+        if flooded is EvidenceClass.FLOODED_URBAN:
+            change = np.clip(change, -URBAN_CAP_NATS, URBAN_CAP_NATS)
+        out[..., flooded] = out[..., dry] + change
+    return out
+
+
+def _tells(a: Float, b: Float) -> NDArray[np.bool_]:
+    """Where at least one of two classes is likelier than an outlier; elsewhere their difference means nothing."""
+    outlier = np.log(OUTLIER_SHARE * OUTLIER_DENSITY_PER_DB**2)
+    return np.maximum(a, b) > outlier + _CLEAR_OF_OUTLIERS_NATS
+
+
+def _held(difference: Float, tells: NDArray[np.bool_], axis: int, falling: bool) -> Float:
+    """Differences kept beyond their extremes along an axis, where they tell something; its last place, a missing value, stays.
+
+    A line on which nothing tells stays as it is.
+    """
+    moved = np.moveaxis(difference if falling else -difference, axis, -1)
+    known = np.moveaxis(tells, axis, -1)[..., :-1]
+    curve, place = moved[..., :-1], np.arange(moved.shape[-1] - 1)
+    any_known = known.any(axis=-1, keepdims=True)
+    high = np.where(known, curve, -np.inf)
+    top = high.argmax(axis=-1)[..., None]
+    after = np.where(known & (place >= top), curve, np.inf)
+    low = after.argmin(axis=-1)[..., None]
+    kept = np.where(place > low, after.min(axis=-1, keepdims=True), curve)
+    kept = np.where(place < top, high.max(axis=-1, keepdims=True), kept)
+    kept = np.where(any_known, kept, curve)
+    out = np.moveaxis(np.concatenate([kept, moved[..., -1:]], axis=-1), -1, axis)
+    return out if falling else -out

@@ -1,0 +1,118 @@
+"""Calibration to the acquisition: what its own footprint tells of the wind, never what the area asked for shows.
+
+Windows spread over the whole footprint are read at a few native pixels a sample. What is found goes into the acquisition, so that it
+is stored with the product, and is kept for the rest of the process: a batch over many areas estimates a scene once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from floodfuse.catalogs.acquisition import RADARS, Acquisition
+from floodfuse.harmonize.joint import Floor
+from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
+from floodfuse.pipeline.area import Area
+from floodfuse.pipeline.grid import Grid, utm_of
+from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel
+from floodfuse.pipeline.scene import node_path, read_scene
+from floodfuse.pipeline.weigh import channels_of, incidence_sd_deg, looks_on
+
+NATIVE_PER_SAMPLE = 4
+WINDOW_SAMPLES = 32  # a side
+MOST_WINDOWS = 64  # 8 x 8 over a whole Sentinel-1 scene: 65 536 samples, a million native pixels
+
+Float = NDArray[np.float64]
+
+
+def calibrated(acquisitions: Sequence[Acquisition], workers: int = 2) -> tuple[Acquisition, ...]:
+    """The same prepared acquisitions, dual-polarized radars with their wind regime. Those with one polarization keep the usual
+    one: a bright co-polarization alone does not tell windy water from soil."""
+    with ThreadPoolExecutor(workers) as pool:
+        return tuple(pool.map(_calibrated, acquisitions))
+
+
+def _calibrated(acquisition: Acquisition) -> Acquisition:
+    if acquisition.sensor not in RADARS or len(channels_of(acquisition)) < 2:
+        return acquisition
+    found = _regime(acquisition.model_dump_json())
+    return acquisition.model_copy(update={"wind_weights": tuple(round(w, 6) for w in found.weights)})
+
+
+@lru_cache(maxsize=256)
+def _regime(acquisition_json: str) -> WindRegime:
+    """By everything that is known of the acquisition: the same files read in another way are another acquisition."""
+    acquisition = Acquisition.model_validate_json(acquisition_json)
+    channels = channels_of(acquisition)
+    floors = tuple(Floor(name, acquisition.nesz_db[pol]) for name, pol in channels.items())
+    powers: list[list[Float]] = [[], []]
+    angles: list[Float] = []
+    looks = float(acquisition.looks or 1.0)
+    for grid in footprint_windows(acquisition):
+        looks = looks_on(acquisition, grid)
+        node = read_scene([acquisition], grid)[node_path(acquisition)].dataset
+        theta = node["incidence"].values.astype(float)
+        for which, (floor, pol) in enumerate(zip(floors, channels.values(), strict=True)):
+            noise = (
+                10.0 ** (floor.nesz_db / 10.0) / np.cos(np.deg2rad(theta))
+                if acquisition.noise_removed
+                else 0.0
+            )
+            powers[which].append((node[pol].values + noise).ravel())
+        angles.append(theta.ravel())
+    if not angles:
+        return wind_regime((np.empty(0), np.empty(0)), np.empty(0), floors, looks)
+    first, second = (np.concatenate(parts) for parts in powers)
+    return wind_regime((first, second), np.concatenate(angles), floors, looks, incidence_sd_deg(acquisition))
+
+
+def footprint_windows(acquisition: Acquisition) -> Iterator[Grid]:
+    """Windows spread evenly over an acquisition's footprint, in its UTM zone, at `NATIVE_PER_SAMPLE` native pixels a sample.
+
+    They lie side by side on the absolute lattice; of those that meet the footprint every n-th along rows and columns is
+    taken, so that there are at most `MOST_WINDOWS`.
+    """
+    footprint = shapely.make_valid(shapely.geometry.shape(acquisition.footprint))
+    area = Area(footprint, acquisition.id)
+    crs = utm_of(area)
+    resolution = NATIVE_PER_SAMPLE * _native_m(acquisition, crs)
+    outline = area.in_crs(crs)
+    side = WINDOW_SAMPLES * resolution
+    west, south, east, north = outline.bounds
+    columns = np.arange(int(np.floor(west / side)), int(np.ceil(east / side)))
+    rows = np.arange(int(np.floor(-north / side)), int(np.ceil(-south / side)))
+    most = int(np.sqrt(MOST_WINDOWS))
+    for row in _spread(rows, most):
+        for column in _spread(columns, most):
+            box = shapely.box(column * side, -(row + 1) * side, (column + 1) * side, -row * side)
+            if outline.intersects(box):
+                yield Grid(
+                    crs,
+                    resolution,
+                    int(row) * WINDOW_SAMPLES,
+                    int(column) * WINDOW_SAMPLES,
+                    WINDOW_SAMPLES,
+                    WINDOW_SAMPLES,
+                )
+
+
+def _spread(places: NDArray[np.int_], most: int) -> NDArray[np.int_]:
+    """At most so many of them, evenly spread."""
+    if places.size <= most:
+        return places
+    return places[np.linspace(0, places.size - 1, most).round().astype(int)]
+
+
+def _native_m(acquisition: Acquisition, crs: pyproj.CRS) -> float:
+    """Native pixel size [m], rounded so that like rasters share a lattice."""
+    asset = acquisition.assets[acquisition.polarizations[0]]
+    with opened(asset) as dataset:
+        geometry = geometry_of(dataset, asset.href)
+    across, down = pixels_per_pixel(geometry, Grid(crs, 10.0, 0, 0, 1, 1))
+    return max(round(10.0 / max(across, down)), 1)
