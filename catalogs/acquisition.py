@@ -103,6 +103,23 @@ Footprint = Annotated[dict[str, Any], AfterValidator(_an_area)]
 ByPolarization = Annotated[dict[str, float], AfterValidator(_with_known_polarizations)]
 
 
+class Shift(BaseModel):
+    """How far an acquisition lay off others, as measured over what both saw: what to add to its coordinates."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    anchors: tuple[str, ...] = Field(default=(), description="acquisitions it was held against")
+    crs: str | None = Field(
+        default=None, description="projection of east and north, the UTM zone of the windows"
+    )
+    east_m: float | None = Field(default=None, description="to be added to x; None where nothing was found")
+    north_m: float | None = None
+    east_se_m: float | None = Field(default=None, description="standard error, from how windows disagree")
+    north_se_m: float | None = None
+    windows: int = Field(default=0, description="windows with values of both")
+    applied: bool
+    reason: str = Field(description="why it was applied, or was not")
+
+
 class Acquisition(BaseModel):
     """One product of one sensor at one time: where its bands are and how its values are to be read."""
 
@@ -131,12 +148,40 @@ class Acquisition(BaseModel):
         default_factory=dict, description="noise floor by polarization, sigma0 dB"
     )
     noise_removed: bool = Field(default=True, description="whether thermal noise was subtracted already")
+    wind_weights: tuple[float, ...] | None = Field(
+        default=None,
+        description="weights of the wind regimes over the acquisition, found when it is calibrated",
+    )
+    cold: bool | None = Field(
+        default=None, description="whether all of it lies 3 dB below its dry references, forest included"
+    )
+    striped_rows: tuple[tuple[int, int], ...] = Field(
+        default=(),
+        description="first and last native row of each stripe of interference, over the whole raster",
+    )
+    striped_columns: tuple[tuple[int, int], ...] = Field(
+        default=(), description="the same for native columns"
+    )
     reflectance_offset: float | None = Field(default=None, description="added to DN before dividing by 10000")
     processing_baseline: str | None = None
+    sun_elevation_deg: float | None = Field(default=None, ge=-90, le=90, description="at the scene's middle")
     orbit_state: str | None = None
+    relative_orbit: int | None = Field(
+        default=None, ge=1, description="number of the repeated track; the same one has the same geometry"
+    )
+    beam: str | None = Field(default=None, description="mode and beam, as the product names them")
+    references: tuple[Acquisition, ...] = Field(
+        default=(), description="earlier scenes of the same geometry, from before the flood, oldest first"
+    )
+    reference_note: str | None = Field(
+        default=None, description="what was found of them, and what was left out"
+    )
     collection: str | None = None
     licence: str | None = None
     synthetic: bool = False
+    shift: Shift | None = Field(
+        default=None, description="against another sensor; None where it was not looked for"
+    )
 
     @model_validator(mode="after")
     def _assets_are_known(self) -> Acquisition:
@@ -145,6 +190,13 @@ class Acquisition(BaseModel):
         if unknown:
             raise ValueError(f"{self.sensor} has no asset '{unknown[0]}'; it takes {', '.join(known)}")
         return self
+
+    @property
+    def shift_m(self) -> tuple[float, float] | None:
+        """East and north in metres by which its pixels are moved when read; None where they are not."""
+        if self.shift is None or not self.shift.applied:
+            return None
+        return self.shift.east_m or 0.0, self.shift.north_m or 0.0
 
     @property
     def polarizations(self) -> tuple[str, ...]:

@@ -265,9 +265,18 @@ def _stated(item: pystac.Item) -> dict[str, Any]:
         "frequency_ghz": properties.get("sar:center_frequency"),
         "looks": properties.get("sar:looks_equivalent_number"),
         "orbit_state": properties.get("sat:orbit_state"),
+        "relative_orbit": properties.get("sat:relative_orbit"),
+        "beam": properties.get("sar:instrument_mode"),
         "processing_baseline": properties.get("s2:processing_baseline") or _baseline_in_name(properties),
+        "sun_elevation_deg": _sun_elevation(properties),
     }
     return {name: value for name, value in stated.items() if value is not None}
+
+
+def _sun_elevation(properties: dict[str, Any]) -> float | None:
+    """Degrees above the horizon, from either way of saying it."""
+    zenith = properties.get("s2:mean_solar_zenith")
+    return properties.get("view:sun_elevation", 90.0 - zenith if isinstance(zenith, (int, float)) else None)
 
 
 def _baseline_in_name(properties: dict[str, Any]) -> str | None:

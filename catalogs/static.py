@@ -43,6 +43,7 @@ _IN_PROPERTIES = (
     "nesz_db",
     "noise_removed",
     "reflectance_offset",
+    "beam",
     "collection",
     "licence",
     "synthetic",
@@ -51,7 +52,9 @@ _STAC_NAMES = {
     "frequency_ghz": "sar:center_frequency",
     "looks": "sar:looks_equivalent_number",
     "processing_baseline": "s2:processing_baseline",
+    "sun_elevation_deg": "view:sun_elevation",
     "orbit_state": "sat:orbit_state",
+    "relative_orbit": "sat:relative_orbit",
 }
 
 

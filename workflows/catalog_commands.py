@@ -20,7 +20,6 @@ from floodfuse.catalogs.acquisition import (
     Sensor,
 )
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.harmonize.radiometry import PALSAR2_CF_DB
 from floodfuse.pipeline.ingest import alos2, radar
 from floodfuse.pipeline.ingest.reading import geometry_of, opened, sample
@@ -29,6 +28,8 @@ from floodfuse.pipeline.settings import parse_time
 from floodfuse.workflows import console
 from floodfuse.workflows.console import NumbersCommand
 from floodfuse.workflows.options import AsJson
+from floodfuse.workflows.simulate_command import HELP as SIMULATE_HELP
+from floodfuse.workflows.simulate_command import simulate_command
 
 app = typer.Typer(no_args_is_help=True, help="Catalogues of local, simulated and archived data.")
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the catalogue.")]
@@ -87,6 +88,11 @@ def add(
         float | None, typer.Option(help="Added to Sentinel-2 DN, -1000 or 0. (default: settled by the data)")
     ] = None,
     baseline: Annotated[str | None, typer.Option(help="Sentinel-2 processing baseline, e.g. 05.09.")] = None,
+    orbit: Annotated[
+        int | None, typer.Option(help="Relative orbit (track) number of radar; scenes of one are comparable.")
+    ] = None,
+    orbit_state: Annotated[str | None, typer.Option(help="ascending or descending.")] = None,
+    beam: Annotated[str | None, typer.Option(help="Mode and beam of radar, e.g. IW or FBD-F2-6.")] = None,
     identity: Annotated[
         str | None, typer.Option("--id", help="Name in the catalogue. (default: from time and file)")
     ] = None,
@@ -108,6 +114,9 @@ def add(
             "calibration_db": calibration,
             "nesz_db": _noise_floors(nesz),
             "noise_removed": noise_removed,
+            "relative_orbit": orbit,
+            "orbit_state": orbit_state.strip().lower() if orbit_state else None,
+            "beam": beam,
         }
     )
     declared |= _quantity(sensor, radiometry, scale, declared.get("calibration_db"))
@@ -315,43 +324,4 @@ def _faults(acquisition: Acquisition) -> list[str]:
     return faults
 
 
-def simulated_archive(folder: Path, size: int, seed: int) -> Archive:
-    """Write a simulated archive; what the simulator, or the disk, can't do is the request's fault."""
-    try:
-        return write_archive(folder, size=size, seed=seed)
-    except ValueError as error:
-        raise BadRequest(f"simulated archive: {error}") from error
-    except OSError as error:
-        raise BadRequest(
-            f"{folder}: can't be written to ({error.strerror or error}). Name another folder, or free some space."
-        ) from error
-
-
-def check_is_new(folder: Path) -> None:
-    """Refuse a folder that is there already and not empty, or is a file."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        state = "is not empty" if folder.is_dir() else "is a file"
-        raise BadRequest(f"{folder}: {state}. Name a folder that does not exist yet.")
-
-
-@app.command("simulate")
-def simulate(
-    folder: Folder,
-    size: Annotated[int, typer.Option(help="Pixels of 10 m a side.", min=256, max=8192)] = 1024,
-    seed: Annotated[int, typer.Option(help="Same seed, same archive.")] = 0,
-    json: AsJson = False,
-) -> None:
-    """Write an archive of simulated scenes, with `truth.tif` and `aoi.geojson` (its `date` is the day to map)."""
-    check_is_new(folder)
-    archive = simulated_archive(folder, size, seed)
-    if json:
-        console.show_json(
-            {
-                "catalog": str(folder),
-                "area": str(archive.aoi),
-                "truth": str(archive.truth),
-                "date": archive.time,
-            }
-        )
-    else:
-        console.say(f"Synthetic archive in {folder}: map {archive.aoi} on {archive.time.isoformat()}.")
+app.command("simulate", help=SIMULATE_HELP)(simulate_command)

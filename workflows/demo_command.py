@@ -17,8 +17,8 @@ from floodfuse.pipeline.product import PROJECT_FILE, REPORT_FILE
 from floodfuse.pipeline.score import Scores, score
 from floodfuse.pipeline.settings import MapSettings
 from floodfuse.workflows import console
-from floodfuse.workflows.catalog_commands import check_is_new, simulated_archive
 from floodfuse.workflows.options import AsJson, Quiet
+from floodfuse.workflows.simulate_command import check_is_new, simulated_archive
 
 ARCHIVE_FOLDER, PRODUCT_FOLDER, WITHOUT_L_FOLDER = "archive", "flood", "flood-without-alos2"
 SCORES_FILE = "scores.json"

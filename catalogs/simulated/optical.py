@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from floodfuse.catalogs.simulated.clouds import make_clouds
+from floodfuse.catalogs.simulated.artefacts import shifted
+from floodfuse.catalogs.simulated.clouds import Clouds, make_clouds
 from floodfuse.catalogs.simulated.fields import BoolArray, FloatArray, smooth_field, stream
-from floodfuse.catalogs.simulated.flood import Flood
+from floodfuse.catalogs.simulated.flood import Flood, Mechanism
 from floodfuse.catalogs.simulated.lattice import averaged, within
 from floodfuse.harmonize.classes import EvidenceClass
 
@@ -26,6 +27,8 @@ WET_SOIL = (0.080, 0.140, 0.145)
 ASPHALT = (0.090, 0.112, 0.130)
 ROOFS = (0.150, 0.200, 0.235)
 CLOUD = (0.560, 0.590, 0.380)
+MUD = (0.085, 0.100, 0.050)
+SNOW = (0.720, 0.620, 0.110)
 """Reflectance of the endmembers in the order of `BANDS` (NDWI as in harmonization.md 5; SWIR levels are typical)."""
 _SHADE_LEFT = (0.42, 0.33, 0.28)
 _NOISE = 0.003
@@ -35,7 +38,7 @@ _Shares = tuple[tuple[tuple[float, ...], FloatArray], ...]
 QUANTIFICATION = 10_000.0
 OFFSET = -1000
 SCL_DARK, SCL_SHADOW, SCL_PLANTS, SCL_BARE, SCL_WATER, SCL_UNCLEAR = 2, 3, 4, 5, 6, 7
-SCL_CLOUD_MEDIUM, SCL_CLOUD_HIGH, SCL_CIRRUS = 8, 9, 10
+SCL_CLOUD_MEDIUM, SCL_CLOUD_HIGH, SCL_CIRRUS, SCL_SNOW = 8, 9, 10, 11
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,22 @@ class OpticalScene:
     clouded: BoolArray
 
 
-def observe(flood: Flood, hours: float, seed: int) -> OpticalScene:
-    """What Sentinel-2 would deliver `hours` after product time."""
+def observe(
+    flood: Flood, hours: float, seed: int, shift_px: tuple[float, float] = (0.0, 0.0)
+) -> OpticalScene:
+    """What Sentinel-2 would deliver `hours` after product time, its content `shift_px` (rows, columns) off its place."""
     scene = flood.landscape.lattice
     coarse = within(scene, 2.0 * scene.resolution)
     surface = flood.surface_at(hours)
     unlit = _ground(flood, surface, seed)
-    clouds = make_clouds(scene, seed)
+    if flood.mechanism is not None:
+        _cover(unlit, flood.mechanism_at(hours))
+    clouds = _moved(make_clouds(scene, seed), shift_px)
     lit = 1.0 + 0.05 * smooth_field(scene.size, 9.0, stream(seed, "optical/texture"))
     lit += 0.05 * smooth_field(scene.size, 2.0, stream(seed, "optical/grain"))
     reflectance = {}
     for index, band in enumerate(BANDS):
-        ground = unlit[index] * lit
+        ground = shifted(unlit[index] * lit, shift_px)
         ground *= 1.0 - np.float32(1.0 - _SHADE_LEFT[index]) * clouds.shade
         mixed = ground + clouds.opacity * (np.float32(CLOUD[index]) - ground)
         seen: FloatArray = ndimage.gaussian_filter(mixed, 0.55)
@@ -89,6 +96,11 @@ def observe(flood: Flood, hours: float, seed: int) -> OpticalScene:
     return OpticalScene(reflectance, scl, (clouds.opacity > 0.03) | (clouds.shade > 0.03))
 
 
+def _moved(clouds: Clouds, shift_px: tuple[float, float]) -> Clouds:
+    """Clouds and shadows, misplaced as the ground is: the whole image is."""
+    return Clouds(opacity=shifted(clouds.opacity, shift_px), shade=shifted(clouds.shade, shift_px))
+
+
 def _ground(flood: Flood, surface: npt.NDArray[np.uint8], seed: int) -> list[FloatArray]:
     """Reflectance of the ground by band: endmembers mixed by class, field and how turbid the water is there."""
     size = flood.landscape.lattice.size
@@ -102,6 +114,13 @@ def _ground(flood: Flood, surface: npt.NDArray[np.uint8], seed: int) -> list[Flo
         for band, values in enumerate(ground):
             values[rows] = _mixed(shares, band)
     return ground
+
+
+def _cover(ground: list[FloatArray], mechanism: npt.NDArray[np.uint8]) -> None:
+    """Lay fresh mud and snow over the ground, in place; reeds and waves show as any wetland and water."""
+    for band, values in enumerate(ground):
+        values[mechanism == Mechanism.MUD_FLATS] = MUD[band]
+        values[mechanism == Mechanism.SNOW_FIELDS] = SNOW[band]
 
 
 def _shares(
@@ -194,6 +213,7 @@ def _classify(
     scl[(ndwi < -0.35) & (vigour > -0.08)] = SCL_PLANTS
     scl[(ndwi > 0.02) & (swir < 0.10)] = SCL_WATER
     scl[(green < 0.03) & (nir < 0.06) & (ndwi <= 0.02)] = SCL_DARK
+    scl[((green - swir) > 0.4 * (green + swir)) & (green > 0.35)] = SCL_SNOW
     scl[cloud > 0.5] = SCL_CLOUD_HIGH
     return scl
 

