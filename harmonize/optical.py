@@ -63,16 +63,6 @@ MNDWI_DENSITY = IndexDensity(
 )
 
 
-class IndexDensities(NamedTuple):
-    """Densities of both indices, as they hold for one acquisition (`optical_calibration.refit`)."""
-
-    ndwi: IndexDensity = NDWI_DENSITY
-    mndwi: IndexDensity = MNDWI_DENSITY
-
-
-PRIOR_DENSITIES = IndexDensities()
-
-
 def normalised_difference(a: ArrayLike, b: ArrayLike) -> NDArray[np.floating]:
     """(a - b) / (a + b): NDWI of green and near infrared, MNDWI of green and short-wave infrared."""
     x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
@@ -160,17 +150,15 @@ def index_evidence(a: ArrayLike, b: ArrayLike, density: IndexDensity) -> NDArray
     return out.reshape(shape)
 
 
-def water_evidence(
-    green: ArrayLike, nir: ArrayLike, swir: ArrayLike | None, densities: IndexDensities = PRIOR_DENSITIES
-) -> NDArray[np.float32]:
+def water_evidence(green: ArrayLike, nir: ArrayLike, swir: ArrayLike | None) -> NDArray[np.float32]:
     """Evidence for open water against everything dry or under plants, in nats, within +-4.
 
     NDWI alone, or NDWI and MNDWI pooled by 1 / (1 + rho) for what they share; a pixel without short-wave infrared
     falls back to NDWI. NaN where green or near infrared is missing or where both are too bright to be land or water.
     """
-    evidence = index_evidence(green, nir, densities.ndwi)
+    evidence = index_evidence(green, nir, NDWI_DENSITY)
     if swir is not None:
-        second = index_evidence(green, swir, densities.mndwi)
+        second = index_evidence(green, swir, MNDWI_DENSITY)
         both = (evidence + second) / np.float32(1.0 + INDEX_CORRELATION)
         evidence = np.where(np.isfinite(second), both, evidence)
     bright = (np.asarray(green) > TOO_BRIGHT_FOR_WATER) & (np.asarray(nir) > TOO_BRIGHT_FOR_WATER)

@@ -31,6 +31,7 @@ _USUAL_SCALE_M_S, _SCALE_SPREAD = (
     0.7,
 )  # lognormal: CMOD5.N at 5 m/s is as bright as floods are (3.2); a factor of two
 
+_STILL_M_S = 1.0
 _LEAST_M_S, _MOST_M_S, _NODES = 0.5, 32.0, 28
 
 # sigma0 of water in cross-polarization: level at 5 m/s and rise per decade of wind [dB], and what is left of the noise
@@ -73,8 +74,9 @@ def wind_nodes() -> tuple[Float, Float]:
 def water_level_db(channel: str, incidence_deg: ArrayLike, wind_m_s: ArrayLike) -> Float:
     """Mean gamma0 [dB] of open water in a channel such as "C_VV" at a wind.
 
-    Co-polarizations by `water.water_db`, cross-polarizations as above. Where a function ends (18 … 58 deg at C band, 25 … 50
-    deg and 15 m/s at L band) its value at the end is kept, as sigma0.
+    Co-polarizations by `water.water_db`, cross-polarizations as above. Between 1 and 2 m/s, where the first ripples rise,
+    dB pass over from still water to that of 2 m/s in proportion to the wind's logarithm: water is not of two kinds. Where a
+    function ends (18 … 58 deg at C band, 25 … 50 deg and 15 m/s at L band) its value at the end is kept, as sigma0.
     """
     theta, wind = np.broadcast_arrays(np.asarray(incidence_deg, float), np.asarray(wind_m_s, float))
     if channel in CROSS_POLARIZED:
@@ -85,7 +87,13 @@ def water_level_db(channel: str, incidence_deg: ArrayLike, wind_m_s: ArrayLike) 
         known: WaterChannel = channel  # type: ignore[assignment]  # water_db names those it knows
         limits = CMOD5N_INCIDENCE_DEG if channel[0] == "C" else COMPACT_INCIDENCE_DEG
         most = _MOST_M_S if channel[0] == "C" else COMPACT_WIND_M_S[1]
-        sigma0 = water_db(known, np.clip(theta, *limits), np.minimum(wind, most))
+        at = np.clip(theta, *limits)
+        calm, ripples = (
+            water_db(known, at, _STILL_M_S),
+            water_db(known, at, np.clip(wind, CALM_WIND_M_S, most)),
+        )
+        rippled = np.clip(np.log(wind / _STILL_M_S) / np.log(CALM_WIND_M_S / _STILL_M_S), 0.0, 1.0)
+        sigma0 = (1.0 - rippled) * calm + rippled * ripples
     return np.asarray(sigma0 - 10.0 * np.log10(np.cos(np.deg2rad(theta))))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from floodfuse.harmonize import optical
-from floodfuse.harmonize.optical import IndexDensities, IndexDensity
+from floodfuse.harmonize.optical import IndexDensity
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -280,17 +280,6 @@ def test_ndwi_of_real_scenes_ignores_illumination(real_data: RealData, which: st
     np.testing.assert_allclose(optical.normalised_difference(nir, green), -index, atol=1e-12)
     hazy = optical.normalised_difference(green + 0.02, nir + 0.02)
     assert np.abs(hazy - index).max() > 0.01 and (np.abs(hazy) <= np.abs(index)).all()
-
-
-def test_water_evidence_takes_the_densities_of_an_acquisition() -> None:
-    """Land of a drier index than usual makes a doubtful pixel water."""
-    moved = optical.NDWI_DENSITY._replace(dry=((0.6, -1.0, 0.30), (0.4, -0.45, 0.12)))
-    green, nir = np.full((1, 1), 0.10, np.float32), np.full((1, 1), 0.11, np.float32)
-    usual = optical.water_evidence(green, nir, None)
-    fitted = optical.water_evidence(green, nir, None, IndexDensities(ndwi=moved))
-    assert fitted[0, 0] == pytest.approx(plain_evidence(0.10, 0.11, moved), abs=1e-4)
-    assert fitted[0, 0] > usual[0, 0] + 0.5
-    np.testing.assert_array_equal(optical.water_evidence(green, nir, None, IndexDensities()), usual)
 
 
 @pytest.mark.parametrize(("sun", "seen"), [(None, False), (29.9, False), (30.0, False), (30.1, True)])
