@@ -1,6 +1,6 @@
 """A scene: every acquisition of an area on one grid, as an `xarray.DataTree` with a node for each.
 
-Nodes are `/<sensor>/<id>` and `/terrain`. Radar nodes hold gamma nought in linear power by polarization, `incidence`
+Nodes are `/<sensor>/<id>`, `/<sensor>/<id>/before/<id>` for its dry references, and `/terrain`. Radar nodes hold gamma nought in linear power by polarization, `incidence`
 in degrees, and `hidden` (layover, shadow); optical nodes hold reflectance and `hidden` (cloud, cloud shadow).
 """
 
@@ -42,9 +42,24 @@ def node_path(acquisition: Acquisition) -> str:
     return f"/{acquisition.sensor}/{acquisition.id}"
 
 
+def references_of(acquisition: Acquisition, scene: xr.DataTree) -> list[xr.Dataset]:
+    """Nodes of an acquisition's dry references, in their order."""
+    return [scene[path].dataset for path, _ in _observed([acquisition])[1:]]
+
+
+def _observed(acquisitions: Sequence[Acquisition]) -> list[tuple[str, Acquisition]]:
+    """Paths and acquisitions of all that is no terrain, each followed by its dry references."""
+    found = []
+    for a in acquisitions:
+        if a.sensor is not Sensor.TERRAIN:
+            found.append((node_path(a), a))
+            found += [(f"{node_path(a)}/before/{earlier.id}", earlier) for earlier in a.references]
+    return found
+
+
 def read_scene(acquisitions: Sequence[Acquisition], grid: Grid) -> xr.DataTree:
     """Read prepared acquisitions on a grid, now. Order is kept within each sensor."""
-    nodes = {node_path(a): _read_node(a, grid) for a in acquisitions if a.sensor is not Sensor.TERRAIN}
+    nodes = {path: _read_node(a, grid) for path, a in _observed(acquisitions)}
     ground = [a for a in acquisitions if a.sensor is Sensor.TERRAIN]
     if ground:
         nodes["/terrain"] = terrain.read(ground, grid)
@@ -73,9 +88,8 @@ def open_scene(acquisitions: Sequence[Acquisition], grid: Grid, block: int = 512
     For notebooks and for work that needs a scene larger than memory; `read_scene` on a block gives the same bits.
     """
     nodes = {
-        node_path(a): _lazy(partial(_read_node, a), grid, block).assign_attrs(_attributes(a))
-        for a in acquisitions
-        if a.sensor is not Sensor.TERRAIN
+        path: _lazy(partial(_read_node, a), grid, block).assign_attrs(_attributes(a))
+        for path, a in _observed(acquisitions)
     }
     ground = [a for a in acquisitions if a.sensor is Sensor.TERRAIN]
     if ground:

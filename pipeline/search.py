@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from floodfuse.catalogs import archives, products, static
-from floodfuse.catalogs.acquisition import Acquisition, Sensor
+from floodfuse.catalogs.acquisition import RADARS, Acquisition, Sensor
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.area import Area
 
@@ -53,6 +54,31 @@ def find(
         )
     terrain = [a for a in candidates if a.sensor is Sensor.TERRAIN and touches(a, area.geometry)]
     return sorted(chosen, key=lambda a: (abs(a.time - time), a.id)) + sorted(terrain, key=lambda a: a.id)
+
+
+def find_earlier(
+    catalog: str, area: Area, since: datetime, until: datetime, sensors: Sequence[Sensor]
+) -> list[Acquisition]:
+    """Radar acquisitions that touch the area between two moments, oldest first; none where the catalogue has none."""
+    if since >= until:
+        return []
+    wanted = {sensor for sensor in sensors if sensor in RADARS}
+    if "://" not in catalog and Path(catalog).exists():
+        found: Iterable[Acquisition] = static.acquisitions(catalog, products.to_acquisition)
+    else:
+        archive = archives.known(catalog)
+        radars = tuple(c for p in products.PRODUCTS if p.sensor in wanted for c in p.collections)
+        if archive.collections:
+            radars = tuple(c for c in archive.collections if c in radars)
+            if not radars:
+                return []
+            archive = replace(archive, collections=radars)
+        middle = since + (until - since) / 2
+        found = archives.search(archive, area.geometry, middle, (until - since).total_seconds() / 172800.0)
+    chosen = [
+        a for a in found if a.sensor in wanted and since <= a.time <= until and touches(a, area.geometry)
+    ]
+    return sorted(chosen, key=lambda a: (a.time, a.id))
 
 
 def _candidates(catalog: str, area: Area, time: datetime, window_days: float) -> Iterable[Acquisition]:
