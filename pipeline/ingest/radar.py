@@ -74,9 +74,11 @@ def read(acquisition: Acquisition, grid: Grid) -> xr.Dataset:
     pixel's own angle (harmonization.md 1.1).
     """
     pols = acquisition.polarizations
-    bands = [Band(pol, acquisition.assets[pol], decoder(acquisition)) for pol in pols]
+    shift = acquisition.shift
+    bands = [Band(pol, acquisition.assets[pol], decoder(acquisition), shift=shift) for pol in pols]
     if "incidence" in acquisition.assets:
-        bands.append(Band("incidence", acquisition.assets["incidence"], _angle(acquisition.incidence_scale)))
+        decode = _angle(acquisition.incidence_scale)
+        bands.append(Band("incidence", acquisition.assets["incidence"], decode, shift=shift))
     values = read_bands(bands, grid)
     incidence = values.get("incidence")
     if incidence is None:
@@ -120,7 +122,8 @@ def _usable(acquisition: Acquisition, grid: Grid) -> tuple[NDArray[np.bool_], ND
     with opened(asset) as dataset:
         native = pixels_per_pixel(geometry_of(dataset, asset.href), grid)
     margin = max(1, math.ceil(1.0 / min(native)))
-    mask = read_bands([Band("mask", asset, nearest=True)], grid.padded(margin))["mask"]
+    band = Band("mask", asset, nearest=True, shift=acquisition.shift)
+    mask = read_bands([band], grid.padded(margin))["mask"]
     hidden = np.isin(mask, _LAYOVER_OR_SHADOW[convention])
     invalid = hidden | np.isin(mask, _INVALID[convention]) | ~np.isfinite(mask)
     size, core = 2 * margin + 1, (slice(margin, -margin), slice(margin, -margin))

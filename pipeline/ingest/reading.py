@@ -17,7 +17,7 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from floodfuse.catalogs.acquisition import Asset
+from floodfuse.catalogs.acquisition import Asset, Shift
 from floodfuse.catalogs.archives import GDAL_HTTP
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.grid import Grid
@@ -39,13 +39,14 @@ class Band(NamedTuple):
     """One band to be read: its name, where it is, and how its stored numbers become values.
 
     `decode` works on native pixels before any resampling (amplitude must be squared before it is averaged);
-    `nearest` is for codes, which have no mean.
+    `nearest` is for codes, which have no mean. `shift` is that of the acquisition.
     """
 
     name: str
     asset: Asset
     decode: Decode | None = None
     nearest: bool = False
+    shift: Shift | None = None
 
 
 class RasterGeometry(NamedTuple):
@@ -101,6 +102,22 @@ def geometry_of(dataset: rasterio.DatasetReader, href: str) -> RasterGeometry:
     )
 
 
+def relocated(geometry: RasterGeometry, shift: Shift | None) -> RasterGeometry:
+    """The same pixels where they lie once a shift is applied: metres to the raster's own units, at its middle."""
+    if shift is None or not shift.applied or shift.crs is None:
+        return geometry
+    east, north = shift.east_m or 0.0, shift.north_m or 0.0
+    crs = pyproj.CRS.from_user_input(shift.crs)
+    if crs != geometry.crs:
+        to_metres = pyproj.Transformer.from_crs(geometry.crs, crs, always_xy=True)
+        middle = _middle(geometry, crs)
+        x, y = to_metres.transform(*middle)
+        there = to_metres.transform(x + east, y + north, direction="INVERSE")
+        here = to_metres.transform(x, y, direction="INVERSE")
+        east, north = there[0] - here[0], there[1] - here[1]
+    return geometry._replace(transform=Affine.translation(east, north) @ geometry.transform)
+
+
 def read_bands(bands: Sequence[Band], grid: Grid) -> dict[str, Float32]:
     """Values of bands on a grid, NaN where there are none. Bands of one geometry are moved by one set of coordinates.
 
@@ -109,7 +126,7 @@ def read_bands(bands: Sequence[Band], grid: Grid) -> dict[str, Float32]:
     groups: dict[tuple[RasterGeometry, bool], list[tuple[Band, float | None]]] = {}
     for band in bands:
         with opened(band.asset) as dataset:
-            geometry = geometry_of(dataset, band.asset.href)
+            geometry = relocated(geometry_of(dataset, band.asset.href), band.shift)
             no_data = dataset.nodatavals[band.asset.band - 1]
         groups.setdefault((geometry, band.nearest), []).append((band, no_data))
     coordinates: dict[RasterGeometry, SourceCoordinates] = {}
