@@ -32,8 +32,10 @@ Float = NDArray[np.float64]
 
 
 def calibrated(acquisitions: Sequence[Acquisition], workers: int = 2) -> tuple[Acquisition, ...]:
-    """The same prepared acquisitions, dual-polarized radars with their wind regime. Those with one polarization keep the usual
-    one: a bright co-polarization alone does not tell windy water from soil."""
+    """The same prepared acquisitions, dual-polarized radars with their wind regime.
+
+    Radars with one polarization keep the usual winds: a bright co-polarization alone does not tell windy water from soil.
+    """
     with ThreadPoolExecutor(workers) as pool:
         return tuple(pool.map(_calibrated, acquisitions))
 
@@ -54,7 +56,7 @@ def _regime(acquisition_json: str) -> WindRegime:
     powers: list[list[Float]] = [[], []]
     angles: list[Float] = []
     looks = float(acquisition.looks or 1.0)
-    for grid in footprint_windows(acquisition):
+    for grid in footprint_windows(acquisition, NATIVE_PER_SAMPLE, WINDOW_SAMPLES):
         looks = looks_on(acquisition, grid)
         node = read_scene([acquisition], grid)[node_path(acquisition)].dataset
         theta = node["incidence"].values.astype(float)
@@ -72,8 +74,8 @@ def _regime(acquisition_json: str) -> WindRegime:
     return wind_regime((first, second), np.concatenate(angles), floors, looks, incidence_sd_deg(acquisition))
 
 
-def footprint_windows(acquisition: Acquisition) -> Iterator[Grid]:
-    """Windows spread evenly over an acquisition's footprint, in its UTM zone, at `NATIVE_PER_SAMPLE` native pixels a sample.
+def footprint_windows(acquisition: Acquisition, native_per_sample: int, samples: int) -> Iterator[Grid]:
+    """Windows of so many samples a side, spread evenly over an acquisition's footprint, in its UTM zone.
 
     They lie side by side on the absolute lattice; of those that meet the footprint every n-th along rows and columns is
     taken, so that there are at most `MOST_WINDOWS`.
@@ -81,9 +83,9 @@ def footprint_windows(acquisition: Acquisition) -> Iterator[Grid]:
     footprint = shapely.make_valid(shapely.geometry.shape(acquisition.footprint))
     area = Area(footprint, acquisition.id)
     crs = utm_of(area)
-    resolution = NATIVE_PER_SAMPLE * _native_m(acquisition, crs)
+    resolution = native_per_sample * _native_m(acquisition, crs)
     outline = area.in_crs(crs)
-    side = WINDOW_SAMPLES * resolution
+    side = samples * resolution
     west, south, east, north = outline.bounds
     columns = np.arange(int(np.floor(west / side)), int(np.ceil(east / side)))
     rows = np.arange(int(np.floor(-north / side)), int(np.ceil(-south / side)))
@@ -95,10 +97,10 @@ def footprint_windows(acquisition: Acquisition) -> Iterator[Grid]:
                 yield Grid(
                     crs,
                     resolution,
-                    int(row) * WINDOW_SAMPLES,
-                    int(column) * WINDOW_SAMPLES,
-                    WINDOW_SAMPLES,
-                    WINDOW_SAMPLES,
+                    int(row) * samples,
+                    int(column) * samples,
+                    samples,
+                    samples,
                 )
 
 

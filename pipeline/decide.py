@@ -1,4 +1,4 @@
-"""From posterior to map: one class a pixel, how sure, and why a pixel has none."""
+"""From posterior to map: one class a pixel, how sure, why a pixel has none, and what to keep in mind about it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass, Exclusion, MapClass
+from floodfuse.harmonize import advisory, decay, history
+from floodfuse.harmonize.classes import FLOODED, Advisory, Decider, EvidenceClass, Exclusion, MapClass
 from floodfuse.harmonize.prior import BUILT_UP, PERMANENT_FROM_PERCENT, TREE_COVER, log_prior
+from floodfuse.models import reliability
 from floodfuse.models.bayes import Posterior, flooded_class
 from floodfuse.pipeline.product import LAYERS
 from floodfuse.pipeline.weigh import Evidence
@@ -24,6 +26,7 @@ WEAKEST_NATS = 0.02  # by which evidence must have moved the odds
 UNTELLABLE = Exclusion.CANOPY_HIDES_GROUND | Exclusion.BUILT_UP | Exclusion.EVIDENCE_TOO_WEAK
 STEEP_FROM_DEG = 10.0
 HIGH_FROM_M = 20.0
+_NEAR = "near_hidden"  # the one hint that both radars give
 
 Bool = NDArray[np.bool_]
 _MAP_CLASS = {
@@ -131,6 +134,81 @@ def entropy_bits(probability: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(-(p * np.log2(p) + (1.0 - p) * np.log2(1.0 - p)), np.float32)
 
 
+def conflict_nats(evidence: dict[Decider, Evidence], log_share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far the sensors contradict each other at the product's time, nats; NaN where none sees."""
+    if not evidence:
+        return np.full(log_share.shape[:2], np.nan, np.float32)
+    llrs = [history.flood_llr(e.nats, log_share) for e in evidence.values()]
+    return reliability.conflict(np.stack(llrs, axis=-1)).astype(np.float32)
+
+
+def hours_apart(evidence: dict[Decider, Evidence], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Time between the earliest and the latest of the acquisitions that speak for their sensors; NaN where none does."""
+    first, last = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+    for values in evidence.values():
+        spoke = _spoke_hours(values)
+        first, last = np.fmin(first, spoke), np.fmax(last, spoke)
+    return np.asarray(last - first, np.float32)
+
+
+def _spoke_hours(values: Evidence) -> NDArray[np.float32]:
+    """When the acquisition that speaks for a sensor saw the pixel, hours after the product's time; NaN where none did."""
+    spoke = np.full(values.age_hours.shape, np.nan, np.float32)
+    for passed in values.passes:  # nearest in time first
+        spoke = np.where(np.isnan(spoke) & np.isfinite(passed.llr), np.float32(24.0 * passed.days), spoke)
+    return spoke
+
+
+def _seen_by_day(evidence: dict[Decider, Evidence], water: NDArray[np.floating]) -> NDArray[np.floating]:
+    """What optical says of water where a radar looked within a day of it, else NaN: later the ground may have changed."""
+    eyes = _spoke_hours(evidence[Decider.SENTINEL2])
+    near = np.zeros(eyes.shape, bool)
+    for who in (Decider.SENTINEL1, Decider.ALOS2):
+        if who in evidence:
+            near |= np.abs(_spoke_hours(evidence[who]) - eyes) <= advisory.SAME_DAY_HOURS
+    return np.where(near, water, np.nan)
+
+
+def half_life_of(terrain: xr.Dataset) -> NDArray[np.floating]:
+    """Days that half of the floods stay on this ground."""
+    return decay.half_life_days(terrain["hand"].values if "hand" in terrain else None)
+
+
+def advisories(
+    evidence: dict[Decider, Evidence],
+    terrain: xr.Dataset,
+    conflict: NDArray[np.float32],
+    age_hours: NDArray[np.float32],
+) -> NDArray[np.uint16]:
+    """Bits of `Advisory`: what sensors and ground say by `advisory.flags`, and what time and conflict add."""
+    landcover, hand, slope = (
+        terrain[name].values if name in terrain else None for name in ("landcover", "hand", "slope")
+    )
+    ground = advisory.Ground(landcover, hand, slope, permanent_water(terrain))
+    water = {who: advisory.water_nats(e.nats) for who, e in evidence.items()}
+    if Decider.SENTINEL2 in water:
+        water[Decider.SENTINEL2] = _seen_by_day(evidence, water[Decider.SENTINEL2])
+    hints = {name: values for e in evidence.values() for name, values in e.hints.items() if name != _NEAR}
+    near = [e.hints[_NEAR] for e in evidence.values() if _NEAR in e.hints]
+    seen = advisory.Seen(
+        c_water=water.get(Decider.SENTINEL1),
+        l_water=water.get(Decider.ALOS2),
+        optical_water=water.get(Decider.SENTINEL2),
+        l_under_trees=_under_trees(evidence, conflict.shape),
+        near_hidden=np.fmax.reduce(near) if near else None,
+        **hints,
+    )
+    bits = advisory.flags(seen, ground, (conflict.shape[0], conflict.shape[1]))
+    same_day, changed = advisory.disagreement(conflict, hours_apart(evidence, conflict.shape))
+    for flag, where in (
+        (Advisory.EVIDENCE_OLD, advisory.evidence_old(age_hours, half_life_of(terrain))),
+        (Advisory.SENSORS_DISAGREE, same_day),
+        (Advisory.CHANGED_BETWEEN_PASSES, changed),
+    ):
+        bits[where] |= np.uint16(flag)
+    return bits
+
+
 def layers(
     evidence: dict[Decider, Evidence],
     posterior: Posterior,
@@ -145,6 +223,9 @@ def layers(
     for who, values in evidence.items():
         age = np.where(posterior.decider == who, values.age_hours, age)
     nothing = np.float32(np.nan)
+    passes = [passed for values in evidence.values() for passed in values.passes]
+    ever = history.ever_flooded(posterior.water, passes, half_life_of(terrain))
+    conflict = conflict_nats(evidence, log_share)
     found: dict[str, NDArray[np.generic]] = {
         "flood_class": map_classes(posterior, bits, permanent_water(terrain)),
         "probability": np.where(unseen, nothing, posterior.water),
@@ -153,5 +234,8 @@ def layers(
         "sensor_count": np.where(inside, posterior.sensors, 0),
         "evidence_age": np.where(inside, age, nothing),
         "exclusion": bits,
+        "ever_flooded": np.where(unseen, nothing, ever),
+        "conflict": np.where(unseen, nothing, conflict),
+        "advisory": np.where(unseen, np.uint16(0), advisories(evidence, terrain, conflict, age)),
     }
     return {name: values.astype(LAYERS[name].dtype) for name, values in found.items()}

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import dask
 import numpy as np
@@ -24,14 +24,14 @@ from dask.callbacks import Callback
 from numpy.typing import NDArray
 
 from floodfuse.catalogs.acquisition import Acquisition
-from floodfuse.harmonize.classes import Decider, MapClass
+from floodfuse.harmonize.classes import Advisory, Decider, MapClass
 from floodfuse.models import bayes
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.grid import Grid, area_mask
 from floodfuse.pipeline.publish import zarr_store
 from floodfuse.pipeline.scene import read_scene
-from floodfuse.pipeline.weigh import HALO_PX, Evidence, weigh
+from floodfuse.pipeline.weigh import HALO_PX, Evidence, Speckle, weigh
 
 Layers = dict[str, NDArray[np.generic]]
 Progress = Callable[[int, int], None]
@@ -48,6 +48,7 @@ class Job:
     time: datetime
     area: Area
     outline: bytes
+    speckle: Speckle = "evidence"
 
 
 @dataclass
@@ -60,6 +61,8 @@ class Tally:
     seen: Counter[str] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)  # pixels at which a terrain layer has a value
     flooded: float = 0.0  # sum of probabilities outside permanent water, pixels
+    ever_flooded: float = 0.0  # the same at any pass
+    advisories: Counter[int] = field(default_factory=Counter)  # observed pixels by flag; flags overlap
 
     def __iadd__(self, other: Tally) -> Self:
         self.pixels += other.pixels
@@ -68,30 +71,50 @@ class Tally:
         self.seen += other.seen
         self.known += other.known
         self.flooded += other.flooded
+        self.ever_flooded += other.ever_flooded
+        self.advisories += other.advisories
         return self
 
 
+_CORE = (slice(HALO_PX, -HALO_PX), slice(HALO_PX, -HALO_PX))
+
+
 def _cropped(e: Evidence) -> Evidence:
-    core = (slice(HALO_PX, -HALO_PX), slice(HALO_PX, -HALO_PX))
-    seen = {name: where[core] for name, where in e.seen.items()}
-    return Evidence(e.nats[core], e.age_hours[core], e.hidden[core], seen)
+    return Evidence(
+        e.nats[_CORE],
+        e.age_hours[_CORE],
+        e.hidden[_CORE],
+        {name: where[_CORE] for name, where in e.seen.items()},
+        tuple(p._replace(llr=p.llr[_CORE]) for p in e.passes),
+        {name: values[_CORE] for name, values in e.hints.items()},
+    )
 
 
-def weigh_block(job: Job, block: Grid) -> tuple[dict[Decider, Evidence], xr.Dataset]:
-    """Evidence of every sensor, and terrain, on one block; read with the halo and cropped to the block."""
+class Weighed(NamedTuple):
+    """One block: evidence of every sensor, terrain, and ln of the prior share of every class, (y, x, class)."""
+
+    evidence: dict[Decider, Evidence]
+    terrain: xr.Dataset
+    log_share: NDArray[np.float32]
+
+
+def weigh_block(job: Job, block: Grid) -> Weighed:
+    """Evidence, terrain and prior on one block; read with the halo and cropped to the block."""
     padded = block.padded(HALO_PX)
     scene = read_scene(job.acquisitions, padded)
-    found = weigh(job.acquisitions, scene, padded, job.time)
-    evidence = {who: _cropped(e) for who, e in found.items()}
     terrain = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
-    core = slice(HALO_PX, -HALO_PX)
-    return evidence, terrain.isel({d: core for d in terrain.dims})
+    log_share = decide.prior_of(terrain, padded.shape)
+    found = weigh(job.acquisitions, scene, padded, job.time, log_share, job.speckle)
+    return Weighed(
+        {who: _cropped(e) for who, e in found.items()},
+        terrain.isel({d: slice(HALO_PX, -HALO_PX) for d in terrain.dims}),
+        log_share[_CORE],
+    )
 
 
 def map_block(job: Job, block: Grid) -> tuple[Layers, Tally]:
     """Every layer of one block, and its counts."""
-    evidence, terrain = weigh_block(job, block)
-    log_share = decide.prior_of(terrain, block.shape)
+    evidence, terrain, log_share = weigh_block(job, block)
     posterior = bayes.fuse({who: e.nats for who, e in evidence.items()}, log_share)
     inside = area_mask(shapely.from_wkb(job.outline), block)
     layers = decide.layers(evidence, posterior, terrain, inside, log_share)
@@ -123,7 +146,13 @@ def _tally(
             {name: int((s & inside).sum()) for e in evidence.values() for name, s in e.seen.items()}
         ),
         flooded=float(np.nansum(layers["probability"][told], dtype=np.float64)),
+        ever_flooded=float(np.nansum(layers["ever_flooded"][told], dtype=np.float64)),
+        advisories=_flag_counts(layers["advisory"]),
     )
+
+
+def _flag_counts(bits: NDArray[Any]) -> Counter[int]:
+    return Counter({int(flag): int(((bits & np.uint16(flag)) > 0).sum()) for flag in Advisory})
 
 
 def _counts(values: NDArray[np.generic]) -> Counter[int]:

@@ -1,4 +1,4 @@
-"""Why one pixel got its class: every sensor's value, angle, evidence and age, the prior and the posterior.
+"""Why one pixel got its class: every sensor's value, angle, evidence and age, what contradicts, the prior and the posterior.
 
 The pixel is worked out again from the inputs that the product names, on a window just large enough: a pixel's value
 does not depend on the window, so this is what the map holds, and it is checked against it.
@@ -12,27 +12,72 @@ from typing import Any
 
 import numpy as np
 import shapely
+from pydantic import ValidationError
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.classes import (
+    ADVISORY_LABELS,
     DECIDER_LABELS,
     EXCLUSION_LABELS,
     LEGEND,
+    Advisory,
     Decider,
     EvidenceClass,
     Exclusion,
     MapClass,
 )
+from floodfuse.harmonize.densities import channel_name
 from floodfuse.harmonize.radiometry import to_db
 from floodfuse.models import bayes
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
-from floodfuse.pipeline.execution import Job, weigh_block
+from floodfuse.pipeline.execution import Job, Weighed, weigh_block
 from floodfuse.pipeline.grid import Grid, area_mask
+from floodfuse.pipeline.hints import BAND_OF
 from floodfuse.pipeline.open_product import grid_of, load_record, open_layers
+from floodfuse.pipeline.product import RUN_FILE, RunRecord
 from floodfuse.pipeline.scene import node_path, read_scene
-from floodfuse.pipeline.weigh import DECIDER_OF, HALO_PX
+from floodfuse.pipeline.weigh import DECIDER_OF, HALO_PX, Speckle, looks_on
+
+# What a reader is told elsewhere, or need not be told of one pixel.
+_NOT_FACTS = {
+    "id",
+    "sensor",
+    "time",
+    "footprint",
+    "assets",
+    "looks",
+    "nesz_db",
+    "noise_removed",
+    "synthetic",
+    "references",
+    "licence",
+}
+
+
+@dataclass(frozen=True)
+class ChannelView:
+    """One radar channel at the pixel; levels are gamma0 in dB, None where power is not above 0.
+
+    `total_db` has the noise floor in it: it is what likelihoods are of.
+    """
+
+    channel: str
+    gamma0_db: float | None
+    total_db: float | None
+    nesz_sigma0_db: float
+    noise_floor_db: float
+
+
+@dataclass(frozen=True)
+class PassView:
+    """What one acquisition said of water at the pixel at its own time; None where it saw nothing."""
+
+    acquisition: str
+    sensor: str
+    hours_from_product: float
+    llr_nats: float | None
 
 
 @dataclass(frozen=True)
@@ -42,8 +87,12 @@ class SensorView:
     sensor: str
     acquisition: str | None
     age_hours: float | None
+    time: str | None = None
     observed: dict[str, float] = field(default_factory=dict)
+    channels: list[ChannelView] = field(default_factory=list)
+    looks: float | None = None
     evidence_nats: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,9 +103,14 @@ class Explanation:
     lat: float
     map_class: str
     probability: float | None
+    uncertainty_bits: float | None
+    ever_flooded: float | None
+    conflict_nats: float | None
     decider: str
     reasons: list[str]
+    flags: list[str]
     sensors: list[SensorView]
+    passes: list[PassView]
     terrain: dict[str, float]
     prior: dict[str, float]
     posterior: dict[str, float]
@@ -78,31 +132,50 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
         raise BadRequest(
             f"at {lon:g},{lat:g}: outside the product. Give longitude,latitude in degrees within its area."
         )
-    acquisitions = tuple(Acquisition.model_validate(i.acquisition) for i in record.inputs)
+    acquisitions = _inputs(folder, record)
     geometry = shapely.geometry.shape(record.area_of_interest)
     area = Area(geometry, record.settings["area"])
-    job = Job(acquisitions, record.product_time, area, shapely.to_wkb(area.in_crs(grid.crs)))
-    evidence, terrain = weigh_block(job, pixel)
-    share = decide.prior_of(terrain, (1, 1))
+    speckle: Speckle = record.settings.get("speckle", "evidence")
+    job = Job(acquisitions, record.product_time, area, shapely.to_wkb(area.in_crs(grid.crs)), speckle)
+    weighed = weigh_block(job, pixel)
+    evidence, terrain, share = weighed
     posterior = bayes.fuse({who: e.nats for who, e in evidence.items()}, share)
     inside = area_mask(shapely.from_wkb(job.outline), pixel)
     layers = decide.layers(evidence, posterior, terrain, inside, share)
+    at_pixel = {name: values[0, 0].item() for name, values in layers.items()}
     stored = int(_stored(folder, grid, pixel))
-    value = MapClass(int(layers["flood_class"][0, 0]))
-    probability = float(layers["probability"][0, 0])
     return Explanation(
         lon=lon,
         lat=lat,
         map_class=LEGEND[MapClass(stored)].label,
-        probability=None if np.isnan(probability) else probability,
-        decider=DECIDER_LABELS[Decider(int(layers["deciding_sensor"][0, 0]))],
-        reasons=[EXCLUSION_LABELS[bit] for bit in Exclusion(int(layers["exclusion"][0, 0]))],
-        sensors=[_view(job, pixel, who, evidence) for who in evidence],
+        probability=_known(at_pixel["probability"]),
+        uncertainty_bits=_known(at_pixel["uncertainty"]),
+        ever_flooded=_known(at_pixel["ever_flooded"]),
+        conflict_nats=_known(at_pixel["conflict"]),
+        decider=DECIDER_LABELS[Decider(at_pixel["deciding_sensor"])],
+        reasons=[EXCLUSION_LABELS[bit] for bit in Exclusion(at_pixel["exclusion"])],
+        flags=[ADVISORY_LABELS[bit] for bit in Advisory(at_pixel["advisory"])],
+        sensors=[_view(job, pixel, who, weighed) for who in evidence],
+        passes=_passes(job, weighed),
         terrain={str(name): float(terrain[name].values[0, 0]) for name in terrain.data_vars},
         prior=_by_class(np.exp(share[0, 0])),
         posterior=_by_class(posterior.classes[0, 0]),
-        matches_product=stored == value,
+        matches_product=stored == at_pixel["flood_class"],
     )
+
+
+def _inputs(folder: Path, record: RunRecord) -> tuple[Acquisition, ...]:
+    try:
+        return tuple(Acquisition.model_validate(i.acquisition) for i in record.inputs)
+    except ValidationError as error:
+        raise BadRequest(
+            f"{folder / RUN_FILE}: its inputs are not as this version writes them ({error.errors()[0]['msg']}). "
+            "Map the area again."
+        ) from error
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _stored(folder: Path, grid: Grid, pixel: Grid) -> Any:
@@ -114,32 +187,69 @@ def _by_class(values: Any) -> dict[str, float]:
     return {k.name.lower(): float(values[k]) for k in EvidenceClass}
 
 
-def _view(job: Job, pixel: Grid, who: Decider, evidence: dict[Decider, Any]) -> SensorView:
-    found = evidence[who]
+def _passes(job: Job, weighed: Weighed) -> list[PassView]:
+    """Every acquisition of the window, earliest first."""
+    sensors = {a.id: str(a.sensor) for a in job.acquisitions}
+    views = [
+        PassView(p.name, sensors[p.name], 24.0 * p.days, _known(float(p.llr[0, 0])))
+        for e in weighed.evidence.values()
+        for p in e.passes
+    ]
+    return sorted(views, key=lambda view: (view.hours_from_product, view.acquisition))
+
+
+def _view(job: Job, pixel: Grid, who: Decider, weighed: Weighed) -> SensorView:
+    found = weighed.evidence[who]
     sensor = next(s for s, d in DECIDER_OF.items() if d is who)
     speaker = next((a for a in job.acquisitions if a.sensor is sensor and found.seen[a.id][0, 0]), None)
     if speaker is None:
         return SensorView(str(sensor), None, None)
+    observed, channels = _observed(speaker, pixel)
     return SensorView(
         sensor=str(sensor),
         acquisition=speaker.id,
         age_hours=float(found.age_hours[0, 0]),
-        observed=_observed(speaker, pixel),
+        time=f"{speaker.time:%Y-%m-%d %H:%M} UTC",
+        observed=observed,
+        channels=channels,
+        looks=looks_on(speaker, pixel) if speaker.sensor in RADARS else None,
         evidence_nats=_by_class(found.nats[0, 0]),
+        facts=_facts(speaker),
     )
 
 
-def _observed(acquisition: Acquisition, pixel: Grid) -> dict[str, float]:
-    """Values at the pixel itself: gamma0 in dB and angle, or reflectance."""
+def _facts(acquisition: Acquisition) -> dict[str, Any]:
+    """Whatever else is stated or was estimated of an acquisition, by the names of its fields."""
+    facts = acquisition.model_dump(mode="json", exclude=_NOT_FACTS, exclude_defaults=True)
+    if acquisition.references:
+        facts["dry_references"] = [f"{a.id} ({a.time:%Y-%m-%d})" for a in acquisition.references]
+    return facts
+
+
+def _observed(acquisition: Acquisition, pixel: Grid) -> tuple[dict[str, float], list[ChannelView]]:
+    """Values at the pixel itself: gamma0 in dB and angle, with channels; or reflectance."""
     node = read_scene([acquisition], pixel.padded(HALO_PX))[node_path(acquisition)].dataset
     values = {
-        str(name): float(node[name].values[HALO_PX, HALO_PX]) for name in node.data_vars if name != "hidden"
+        str(name): float(node[name].values[HALO_PX, HALO_PX])
+        for name in node.data_vars
+        if node[name].dtype.kind == "f"
     }
     if acquisition.sensor not in RADARS:
-        return values
-    return {
-        (name if name == "incidence" else f"{name}_gamma0_db"): value
-        if name == "incidence"
-        else float(to_db(value))
-        for name, value in values.items()
-    }
+        return values, []
+    theta = values["incidence"]
+    channels = [_channel(acquisition, pol, values[pol], theta) for pol in acquisition.polarizations]
+    levels = {f"{pol}_gamma0_db": float(to_db(values[pol])) for pol in acquisition.polarizations}
+    return levels | {"incidence": theta}, channels
+
+
+def _channel(acquisition: Acquisition, pol: str, gamma0: float, theta: float) -> ChannelView:
+    nesz_db = acquisition.nesz_db[pol]
+    floor = 10.0 ** (nesz_db / 10.0) / np.cos(np.deg2rad(theta))
+    total = gamma0 + (floor if acquisition.noise_removed else 0.0)
+    return ChannelView(
+        channel_name(BAND_OF[acquisition.sensor], pol),
+        _known(float(to_db(gamma0))),
+        _known(float(to_db(total))),
+        nesz_db,
+        float(to_db(floor)),
+    )

@@ -15,13 +15,16 @@ import shapely
 from floodfuse.catalogs import products
 from floodfuse.catalogs.acquisition import RADARS, Acquisition, Sensor
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.harmonize import decay, evidence, likelihood, optical, prior
-from floodfuse.harmonize.classes import FLOOD_CLASSES, LEGEND, MapClass
-from floodfuse.pipeline import decide, search
-from floodfuse.pipeline.area import parse_area
+from floodfuse.harmonize import correlation, decay, evidence, likelihood, optical, prior
+from floodfuse.harmonize.classes import ADVISORY_LABELS, FLOOD_CLASSES, LEGEND, MapClass
+from floodfuse.pipeline import decide, reference, search
+from floodfuse.pipeline.align import aligned
+from floodfuse.pipeline.area import Area, parse_area
+from floodfuse.pipeline.calibrate import calibrated
+from floodfuse.pipeline.cold import told_cold
 from floodfuse.pipeline.execution import Job, Tally, run_blocks
 from floodfuse.pipeline.grid import Grid, grid_for, parse_crs
-from floodfuse.pipeline.product import ClassArea, GridRecord, InputRecord, RunRecord
+from floodfuse.pipeline.product import ClassArea, FlagShare, GridRecord, InputRecord, RunRecord
 from floodfuse.pipeline.publish import formats, zarr_store
 from floodfuse.pipeline.scene import prepare
 from floodfuse.pipeline.settings import MapSettings
@@ -56,7 +59,19 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
         report("searching", 0, 1)
         found = search.find(settings.catalog, area, time, settings.window, settings.sensors)
         acquisitions, skipped = _prepared(found, may_skip=not Path(settings.catalog).exists())
-    job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)))
+    if settings.align:
+        with _timed(seconds, "align"):
+            report("aligning", 0, 1)
+            acquisitions = aligned(acquisitions, settings.workers)
+    with _timed(seconds, "calibrate"):
+        report("calibrating", 0, 1)
+        acquisitions = calibrated(acquisitions, settings.workers)
+    if settings.reference == "auto":
+        with _timed(seconds, "references"):
+            report("finding references", 0, 1)
+            acquisitions, missed = _with_references(settings, area, time, acquisitions)
+            skipped += missed
+    job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)), settings.speckle)
     with staged(out, settings.overwrite) as folder:
         with _timed(seconds, "map"):
             zarr_store.create(folder, grid, settings.block, _attributes(settings, acquisitions))
@@ -74,6 +89,25 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
         with _timed(seconds, "publish"):
             formats.publish(folder, lambda step: report(step, 0, 1))
     return record
+
+
+def _with_references(
+    settings: MapSettings, area: Area, time: datetime, acquisitions: Sequence[Acquisition]
+) -> tuple[tuple[Acquisition, ...], list[str]]:
+    """The acquisitions with their dry references, and a sentence where an archive can't be asked for them.
+
+    A map can be made without: what an archive does not give is left out, as it is with scenes.
+    """
+    since, until = reference.before_the_flood(time, settings.window, settings.reference_days)
+    sensors = [a.sensor for a in acquisitions]
+    missed = []
+    try:
+        earlier = search.find_earlier(settings.catalog, area, since, until, sensors)
+    except BadRequest as error:
+        if Path(settings.catalog).exists():
+            raise
+        earlier, missed = [], [f"No dry references: {error}"]
+    return told_cold(reference.attach(acquisitions, earlier, prepare), settings.workers), missed
 
 
 def _prepared(found: Sequence[Acquisition], may_skip: bool) -> tuple[tuple[Acquisition, ...], list[str]]:
@@ -153,6 +187,8 @@ def _record(
         ],
         flooded_km2=round(flooded * km2, 6),
         expected_flooded_km2=round(tally.flooded * km2, 6),
+        expected_ever_flooded_km2=round(tally.ever_flooded * km2, 6),
+        advisories=_advisories(tally),
         observed_fraction=1.0 - tally.classes[int(MapClass.NOT_OBSERVED)] / tally.pixels,
         permanent_water_known=known.get("permanent_water", 0.0) >= _MOSTLY,
         synthetic=any(a.synthetic for a in job.acquisitions),
@@ -160,6 +196,15 @@ def _record(
         parameters=_parameters(),
         seconds=dict(seconds),
     )
+
+
+def _advisories(tally: Tally) -> list[FlagShare]:
+    observed = max(tally.pixels - tally.classes[int(MapClass.NOT_OBSERVED)], 1)
+    counts = {flag: tally.advisories[int(flag)] for flag in ADVISORY_LABELS}
+    return [
+        FlagShare(value=int(flag), label=label, pixels=counts[flag], share=counts[flag] / observed)
+        for flag, label in ADVISORY_LABELS.items()
+    ]
 
 
 def _input(acquisition: Acquisition, time: datetime, tally: Tally) -> InputRecord:
@@ -203,7 +248,7 @@ def _parameters() -> dict[str, Any]:
         "permanent_water_from_percent": prior.PERMANENT_FROM_PERCENT,
         "outlier_share": likelihood.OUTLIER_SHARE,
         "sensor_cap_nats": evidence.SENSOR_CAP_NATS,
-        "texture_correlation": evidence.TEXTURE_CORRELATION,
+        "texture_correlation": correlation.TEXTURE_CORRELATION,
         "index_correlation": optical.INDEX_CORRELATION,
         "half_life_days": decay.HALF_LIFE_DAYS,
         "onset_per_day": decay.ONSET_PER_DAY,

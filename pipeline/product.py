@@ -41,6 +41,16 @@ LAYERS: dict[str, Layer] = {
         "float32", float("nan"), "hour", "time between the deciding evidence and the product"
     ),
     "exclusion": Layer("uint8", 0, "1", "reasons for exclusion, as bits"),
+    "ever_flooded": Layer(
+        "float32",
+        float("nan"),
+        "1",
+        "probability that the pixel was under water at the product's time or at any pass within the window",
+    ),
+    "conflict": Layer(
+        "float32", float("nan"), "1", "largest less smallest evidence for a flood over sensors, in nats"
+    ),
+    "advisory": Layer("uint16", 0, "1", "what to keep in mind, as bits; changes no class"),
 }
 
 
@@ -69,6 +79,15 @@ class ClassArea(_Record):
     pixels: int
     area_km2: float
     share: float = Field(description="of the area of interest, 0 to 1")
+
+
+class FlagShare(_Record):
+    """How much of what was observed carries one advisory flag."""
+
+    value: int
+    label: str
+    pixels: int
+    share: float = Field(description="of the observed area of interest, 0 to 1")
 
 
 class GridRecord(_Record):
@@ -102,6 +121,10 @@ class RunRecord(_Record):
     classes: list[ClassArea]
     flooded_km2: float
     expected_flooded_km2: float = Field(description="sum of probabilities outside permanent water")
+    expected_ever_flooded_km2: float = Field(
+        default=0.0, description="the same for water at the product's time or at any pass within the window"
+    )
+    advisories: list[FlagShare] = Field(default_factory=list, description="every advisory flag; they overlap")
     observed_fraction: float
     permanent_water_known: bool
     synthetic: bool

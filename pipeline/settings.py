@@ -39,6 +39,20 @@ class MapSettings(BaseModel):
     block: int = Field(
         default=512, ge=64, le=8192, description="pixels a side of the blocks that are worked on"
     )
+    reference: Literal["auto", "none"] = Field(
+        default="auto",
+        description="whether radar is held against earlier, dry scenes of the same orbit and beam",
+    )
+    reference_days: float = Field(
+        default=400.0, gt=0, le=3700, description="days before the date in which such scenes are looked for"
+    )
+    speckle: Literal["evidence", "none", "lee", "refined-lee", "gamma-map"] = Field(
+        default="evidence",
+        description="what is done about speckle: evidence averaged over 5 x 5 pixels, nothing, or a filter of power",
+    )
+    align: bool = Field(
+        default=True, description="whether radar images are moved where they lie off another sensor's"
+    )
     workers: int = Field(default=2, ge=1, le=1024, description="blocks worked on at a time")
     overwrite: bool = Field(default=False, description="replace an earlier product in the output folder")
 

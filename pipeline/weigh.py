@@ -1,36 +1,52 @@
 """From a scene to evidence: what each sensor says about every class, moved to the product's time.
 
-Within a sensor the acquisition nearest in time that sees a pixel speaks for it. Halo: 2 px (spatial aggregation).
+Within a sensor the acquisition nearest in time that sees a pixel speaks for it. Halo: 3 px, exact for the averaging of evidence
+(2) and for every filter of speckle (3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from threading import Lock
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition, Sensor
-from floodfuse.harmonize import decay, optical
+from floodfuse.harmonize import decay, optical, speckle
+from floodfuse.harmonize.change import combine
+from floodfuse.harmonize.change_densities import change_model
 from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.harmonize.densities import channel_name
 from floodfuse.harmonize.evidence import (
     AGGREGATION_HALO_PX,
-    Channel,
     aggregate,
     optical_evidence,
     radar_evidence,
 )
-from floodfuse.harmonize.likelihood import evidence_table
+from floodfuse.harmonize.history import Pass, flood_llr
+from floodfuse.harmonize.joint import Floor, JointTable, joint_table, leading
+from floodfuse.harmonize.prior import log_prior
 from floodfuse.pipeline.grid import Grid
-from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel
-from floodfuse.pipeline.scene import node_path
+from floodfuse.pipeline.hints import hints_of, merged
+from floodfuse.pipeline.ingest.reading import RasterGeometry, geometry_of, opened, pixels_per_pixel
+from floodfuse.pipeline.ingest.resample import AVERAGE_FROM
+from floodfuse.pipeline.reference import levels
+from floodfuse.pipeline.scene import node_path, references_of
 
-HALO_PX = AGGREGATION_HALO_PX
+Speckle = Literal["evidence", "none", "lee", "refined-lee", "gamma-map"]
+"""What is done about speckle: `evidence` averages evidence, `none` nothing, the others filter power before it is weighed."""
+_FILTERS: dict[Speckle, Callable[[Float32, float], Any]] = {
+    "lee": speckle.lee,
+    "refined-lee": speckle.refined_lee,
+    "gamma-map": speckle.gamma_map,
+}
+HALO_PX = max(AGGREGATION_HALO_PX, speckle.halo_px(speckle.WINDOW_PX), speckle.REFINED_LEE_HALO_PX)
 DECIDER_OF = {
     Sensor.SENTINEL1: Decider.SENTINEL1,
     Sensor.ALOS2: Decider.ALOS2,
@@ -40,6 +56,13 @@ _BAND_OF = {Sensor.SENTINEL1: "C", Sensor.ALOS2: "L"}
 _INDEPENDENT_SHARE = (
     0.25  # of averaged pixels: products are sampled finer than they resolve (harmonization.md 8)
 )
+# Looks gained by interpolating between four pixels, over all places between them, where neighbours correlate by 0.45:
+# ((2 + 0.45) / 3)^-2.
+_INTERPOLATED = 1.5
+_DECLARED_ANGLE_SD_DEG = 3.0  # a swath of ten degrees, given as one number
+_SLOPES_DEG = 5.0  # by which local angles may leave those of level ground; beyond, the nearest angle counts
+_LEAST_POWER = 1e-6  # filters divide by it
+_TABLES = Lock()
 
 Float32 = NDArray[np.float32]
 
@@ -53,41 +76,133 @@ class Evidence(NamedTuple):
     age_hours : (y, x), distance in time of the acquisition that spoke; NaN where none did
     hidden : (y, x), where a mask of the product hid the ground (layover, shadow, cloud) and nothing else saw it
     seen : for each acquisition, in order, where it had a valid value
+    passes : what each acquisition, in order, said of water at its own time
+    hints : fields of `advisory.Seen`, of the acquisition that spoke
     """
 
     nats: Float32
     age_hours: Float32
     hidden: NDArray[np.bool_]
     seen: dict[str, NDArray[np.bool_]]
+    passes: tuple[Pass, ...] = ()
+    hints: Mapping[str, Float32] = MappingProxyType({})
 
 
-@lru_cache(maxsize=512)  # half a megabyte each
-def _table(channel: str, looks: float, nesz_db: float) -> Float32:
-    return evidence_table(channel, looks, nesz_db)
+@lru_cache(maxsize=8)  # up to 80 MB each
+def _table_once(*of: Any) -> JointTable:
+    return joint_table(*of)
+
+
+def _table(acquisition: Acquisition, channels: dict[str, str], looks: float) -> JointTable:
+    """The table of a pass, made by the first thread that asks."""
+    floors = tuple(Floor(name, acquisition.nesz_db[pol]) for name, pol in channels.items())
+    level = acquisition.water_incidence_deg
+    declared = acquisition.incidence_deg or 0.0
+    angles = (level[0] - _SLOPES_DEG, level[1] + _SLOPES_DEG) if level else (declared, declared)
+    with _TABLES:
+        return _table_once(floors, looks, acquisition.wind_weights, incidence_sd_deg(acquisition), angles)
 
 
 def looks_on(acquisition: Acquisition, grid: Grid) -> float:
-    """Looks of the acquisition's values once they are on the grid: more where native pixels are averaged."""
+    """Looks of the acquisition's values once they are on the grid: more where pixels are averaged or interpolated."""
     asset = acquisition.assets[acquisition.polarizations[0]]
     with opened(asset) as dataset:
-        across, down = pixels_per_pixel(geometry_of(dataset, asset.href), grid)
-    gained = max(1.0, _INDEPENDENT_SHARE * across * down)
+        geometry = geometry_of(dataset, asset.href)
+    across, down = pixels_per_pixel(geometry, grid)
+    if max(across, down) >= AVERAGE_FROM:
+        gained = max(1.0, _INDEPENDENT_SHARE * across * down)
+    else:
+        gained = 1.0 if _on_lattice(geometry, grid) else _INTERPOLATED
     return float(acquisition.looks or 1.0) * gained
 
 
-def _radar(acquisition: Acquisition, node: xr.Dataset, grid: Grid) -> Float32:
-    if not any(np.isfinite(node[pol].values).any() for pol in acquisition.polarizations):
+def _on_lattice(geometry: RasterGeometry, grid: Grid) -> bool:
+    """Whether the raster's pixels are those of the grid's lattice, so that none is interpolated."""
+    t, size = geometry.transform, grid.resolution
+    offsets = np.array([t.c / size, t.f / size])
+    same = geometry.crs == grid.crs and np.allclose([t.a, t.b, t.d, t.e], [size, 0.0, 0.0, -size])
+    return bool(same and np.allclose(offsets, np.round(offsets), atol=1e-6))
+
+
+def channels_of(acquisition: Acquisition) -> dict[str, str]:
+    """Polarizations whose joint density is used, by their channel, such as {"C_VV": "vv", "C_VH": "vh"}."""
+    band = _BAND_OF[acquisition.sensor]
+    by_name = {channel_name(band, pol): pol for pol in acquisition.polarizations}
+    return {name: by_name[name] for name in leading(tuple(by_name))}
+
+
+def incidence_sd_deg(acquisition: Acquisition) -> float:
+    """How well the angle is known: a raster gives it, one number for a whole swath is within some degrees."""
+    return 0.0 if "incidence" in acquisition.assets else _DECLARED_ANGLE_SD_DEG
+
+
+def _radar(
+    acquisition: Acquisition,
+    node: xr.Dataset,
+    grid: Grid,
+    earlier: Sequence[xr.Dataset],
+    log_share: Float32,
+    despeckle: Speckle,
+) -> Float32:
+    """Evidence of a pass, held against its dry references where it has any."""
+    channels = channels_of(acquisition)
+    angle = node["incidence"].values
+    looks = looks_on(acquisition, grid)
+    if not any(np.isfinite(node[pol].values).any() for pol in channels.values()):
         return np.full((*grid.shape, len(EvidenceClass)), np.nan, np.float32)
-    band, looks = _BAND_OF[acquisition.sensor], looks_on(acquisition, grid)
-    channels = []
+    if despeckle in _FILTERS:
+        node = _filtered(acquisition, node, grid, looks, _FILTERS[despeckle])
+        looks *= speckle.effective_samples(speckle.WINDOW_PX, grid.metres_per_pixel)
+    table = _table(acquisition, channels, looks)
+    removed = acquisition.noise_removed
+    subtracted = [10.0 ** (acquisition.nesz_db[pol] / 10.0) if removed else 0.0 for pol in channels.values()]
+    powers = [node[pol].values for pol in channels.values()]
+    nats = radar_evidence(powers, subtracted, angle, table, acquisition.water_incidence_deg)
+    if earlier:
+        nats = _against_dry(acquisition, nats, node, earlier, table, looks, log_share)
+    return aggregate(nats) if despeckle == "evidence" else nats
+
+
+def _filtered(
+    acquisition: Acquisition,
+    node: xr.Dataset,
+    grid: Grid,
+    looks: float,
+    smooth: Callable[[Float32, float], Any],
+) -> xr.Dataset:
+    """The pass with its polarizations filtered. Filters take total power: what was subtracted is put back for them.
+
+    On even ground a filtered value is worth the looks of its window; edges keep fewer, and are then trusted too much, which is why
+    averaging evidence is the usual way.
+    """
+    per_cos = 1.0 / np.cos(np.deg2rad(node["incidence"].values))
+    layers = {}
     for pol in acquisition.polarizations:
-        name, floor_db = channel_name(band, pol), acquisition.nesz_db[pol]
-        table = _table(name, looks, floor_db)
-        channels.append(Channel(name, node[pol].values, 10.0 ** (floor_db / 10.0), table))
-    nats = radar_evidence(
-        channels, node["incidence"].values, acquisition.noise_removed, looks, acquisition.water_incidence_deg
+        noise = 10.0 ** (acquisition.nesz_db[pol] / 10.0) * per_cos if acquisition.noise_removed else 0.0
+        total = np.maximum(node[pol].values + noise, np.float32(_LEAST_POWER))
+        layers[pol] = (("y", "x"), np.asarray(smooth(total, looks) - noise, np.float32))
+    return node.assign(layers)
+
+
+def _against_dry(
+    acquisition: Acquisition,
+    nats: Float32,
+    node: xr.Dataset,
+    earlier: Sequence[xr.Dataset],
+    table: JointTable,
+    looks: float,
+    log_share: Float32,
+) -> Float32:
+    """The evidence of a pass, given what its references say of the ground before."""
+    channels, angle = channels_of(acquisition), node["incidence"].values
+    floors = [Floor(name, acquisition.nesz_db[pol]) for name, pol in channels.items()]
+    sd_deg = incidence_sd_deg(acquisition)
+    model = change_model(
+        floors, looks, acquisition.noise_removed, table, len(earlier), acquisition.wind_weights, sd_deg
     )
-    return aggregate(nats)
+    dry = levels(acquisition, tuple(channels.values()), angle, earlier, looks)
+    powers = [node[pol].values for pol in channels.values()]
+    return combine(nats, powers, dry, angle, model, acquisition.water_incidence_deg, log_share)
 
 
 def _optical(node: xr.Dataset) -> Float32:
@@ -96,13 +211,20 @@ def _optical(node: xr.Dataset) -> Float32:
 
 
 def weigh(
-    acquisitions: Sequence[Acquisition], scene: xr.DataTree, grid: Grid, time: datetime
+    acquisitions: Sequence[Acquisition],
+    scene: xr.DataTree,
+    grid: Grid,
+    time: datetime,
+    log_share: Float32 | None = None,
+    despeckle: Speckle = "evidence",
 ) -> dict[Decider, Evidence]:
     """Evidence of every sensor in the scene.
 
     `scene` must have been read on `grid`; within `HALO_PX` of its edge values are not final, and are cropped by the
-    caller. Acquisitions come nearest in time first.
+    caller. Acquisitions come nearest in time first. `log_share` is ln of the prior share of every class, (y, x, class),
+    by which a pass sums over classes; without one, that of unknown ground.
     """
+    share = log_prior(grid.shape) if log_share is None else log_share
     ground = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
     hand = ground["hand"].values if "hand" in ground else None
     half_life = decay.half_life_days(hand)
@@ -111,12 +233,31 @@ def weigh(
         if acquisition.sensor is Sensor.TERRAIN:
             continue
         node = scene[node_path(acquisition)].dataset
-        nats = _radar(acquisition, node, grid) if acquisition.sensor in RADARS else _optical(node)
-        hours = abs((acquisition.time - time).total_seconds()) / 3600.0
+        if acquisition.sensor in RADARS:
+            nats = _radar(acquisition, node, grid, references_of(acquisition, scene), share, despeckle)
+        else:
+            nats = _optical(node)
+        signed_hours = (acquisition.time - time).total_seconds() / 3600.0
+        hours = abs(signed_hours)
         moved = decay.decay_evidence(nats, decay.persistence(hours / 24.0, half_life))
         who = DECIDER_OF[acquisition.sensor]
-        result[who] = _over(result.get(who), acquisition.id, moved, hours, node["hidden"].values)
+        passed = Pass(acquisition.id, signed_hours / 24.0, flood_llr(nats, share))
+        earlier = result.get(who)
+        result[who] = _noted(
+            earlier,
+            _over(earlier, acquisition.id, moved, hours, node["hidden"].values),
+            passed,
+            hints_of(acquisition, node, grid, references_of(acquisition, scene)),
+        )
     return result
+
+
+def _noted(earlier: Evidence | None, now: Evidence, passed: Pass, hints: dict[str, Float32]) -> Evidence:
+    """What a further acquisition said at its own time, and its hints where the nearer ones saw nothing."""
+    if earlier is None:
+        return now._replace(passes=(passed,), hints=hints)
+    known = np.isfinite(earlier.age_hours)
+    return now._replace(passes=(*earlier.passes, passed), hints=merged(dict(earlier.hints), known, hints))
 
 
 def _over(

@@ -52,6 +52,25 @@ def map_command(
     crs: Annotated[str | None, typer.Option(help="EPSG:n. (default: UTM zone of the area)")] = None,
     block: Annotated[int | None, typer.Option(help="Pixels a side of a block. (default: 512)")] = None,
     workers: Annotated[int | None, typer.Option(help="Blocks worked on at a time. (default: 2)")] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="auto or none: hold radar against dry scenes of its orbit. (default: auto)"),
+    ] = None,
+    reference_days: Annotated[
+        float | None, typer.Option(help="Days before the date to look for them. (default: 400)")
+    ] = None,
+    speckle: Annotated[
+        str | None,
+        typer.Option(
+            help="evidence, none, lee, refined-lee or gamma-map. (default: evidence, averaged over 5 x 5 px)"
+        ),
+    ] = None,
+    align: Annotated[
+        bool | None,
+        typer.Option(
+            "--align/--no-align", help="Move radar images that lie off another sensor's. (default: align)"
+        ),
+    ] = None,
     settings: Annotated[
         Path | None, typer.Option(help="YAML file with any of these options.", metavar="FILE")
     ] = None,
@@ -74,6 +93,10 @@ def map_command(
         "crs": crs,
         "block": block,
         "workers": workers,
+        "reference": reference,
+        "reference_days": reference_days,
+        "speckle": speckle,
+        "align": align,
         "overwrite": overwrite or None,
     }
     effective = load_settings(settings, given)

@@ -14,7 +14,8 @@ from rich.table import Table
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.classes import LEGEND
 from floodfuse.pipeline.compare import compare
-from floodfuse.pipeline.explain import Explanation, explain
+from floodfuse.pipeline.explain import Explanation, SensorView, explain
+from floodfuse.pipeline.explain_plot import write_plot
 from floodfuse.pipeline.open_product import load_record
 from floodfuse.pipeline.product import ITEM_FILE, RunRecord
 from floodfuse.pipeline.publish.stac_item import folder_digest
@@ -37,6 +38,7 @@ def inspect_command(product: ProductFolder, json: AsJson = False) -> None:
     else:
         console.results.print(areas_table(record))
         console.results.print(_legend())
+        console.results.print(_advisories(record))
         console.results.print(_inputs(record))
         console.results.print(_files(checks))
     if not all(state == "as published" for state in checks.values()):
@@ -78,6 +80,17 @@ def _legend() -> Table:
         r, g, b, alpha = legend.rgba
         swatch = f"[rgb({r},{g},{b})]██[/] " if alpha else "   "
         table.add_row(str(int(value)), swatch + legend.label, legend.meaning)
+    return table
+
+
+def _advisories(record: RunRecord) -> Table:
+    """The flags that are raised anywhere, and on how much of what was observed."""
+    table = Table(title="What to keep in mind", title_justify="left")
+    table.add_column("flag", overflow="fold")
+    table.add_column("of the observed area", justify="right")
+    for flag in record.advisories:
+        if flag.pixels:
+            table.add_row(flag.label, f"{flag.share:.1%}")
     return table
 
 
@@ -140,14 +153,24 @@ def diff_command(
 def explain_command(
     product: ProductFolder,
     at: Annotated[str, typer.Option(help="Longitude,latitude in degrees.", metavar="LON,LAT")],
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also draw each sensor's class densities with the value in them.", metavar="FILE.png"
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Explain one pixel: what each sensor saw, what that says about every class, and how the map came out of it.
 
-    Example: floodfuse explain flood --at -0.85,37.95
+    Example: floodfuse explain flood --at -0.85,37.95 --plot pixel.png
     """
     lon, lat = _position(at)
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise BadRequest(f"plot '{plot}': give a file that ends in .png, e.g. --plot pixel.png.")
     found = explain(product, lon, lat)
+    if plot is not None:
+        write_plot(found, plot)
     if json:
         console.show_json(found)
         return
@@ -166,37 +189,83 @@ def _position(text: str) -> tuple[float, float]:
 
 def _show_explanation(found: Explanation) -> None:
     say = console.results.print
-    probability = (
-        "no probability" if found.probability is None else f"probability of water {found.probability:.1%}"
-    )
-    say(
-        f"[bold]{found.map_class}[/] at {found.lon:g}, {found.lat:g}: {probability}; decided by {found.decider}."
-    )
+    say(f"[bold]{found.map_class}[/] at {found.lon:g}, {found.lat:g}: {_in_figures(found)}.", highlight=False)
     for reason in found.reasons:
-        say(f"  - {reason}")
+        say(f"  - {reason}", highlight=False)
+    for flag in found.flags:
+        say(f"  - keep in mind: {flag}", highlight=False)
     if not found.matches_product:
         say("[red]The inputs no longer give what the product holds: one of them has changed since.[/]")
     for view in found.sensors:
-        if view.acquisition is None:
-            say(f"{view.sensor}: saw nothing here.", highlight=False)
-            continue
-        observed = ", ".join(f"{name} {_number(name, value)}" for name, value in view.observed.items())
-        say(
-            f"{view.sensor}: {observed}; {view.age_hours:.1f} h from the product's time ({view.acquisition}).",
-            highlight=False,
-        )
+        _show_sensor(view, found)
     if found.terrain:
         say(
             "terrain: " + ", ".join(f"{name} {value:.3g}" for name, value in found.terrain.items()),
             highlight=False,
         )
     say(_evidence_table(found))
+    say(_passes_table(found))
+
+
+def _in_figures(found: Explanation) -> str:
+    parts = [
+        "no probability" if found.probability is None else f"probability of water {found.probability:.1%}"
+    ]
+    if found.uncertainty_bits is not None:
+        parts.append(f"uncertainty {found.uncertainty_bits:.2f} bit")
+    if found.ever_flooded is not None:
+        parts.append(f"ever flooded at a pass of the window {found.ever_flooded:.1%}")
+    if found.conflict_nats is not None:
+        parts.append(f"conflict between sensors {found.conflict_nats:.1f} nats")
+    return "; ".join([*parts, f"decided by {found.decider}"])
+
+
+def _show_sensor(view: SensorView, found: Explanation) -> None:
+    """What a sensor saw, with what it was read by; each line can be searched for by the sensor's name."""
+    if view.acquisition is None:
+        console.say(f"{view.sensor}: saw nothing here.")
+        return
+    observed = ", ".join(f"{name} {_number(name, value)}" for name, value in view.observed.items())
+    console.say(f"{view.sensor}: {observed}")
+    hours = next(p.hours_from_product for p in found.passes if p.acquisition == view.acquisition)
+    console.say(f"    {view.acquisition}, {view.time}, {_distance(hours)} the product's time")
+    if view.looks is not None:
+        floors = ", ".join(f"{c.channel} {c.noise_floor_db:.1f} dB" for c in view.channels)
+        console.say(f"    {view.looks:.3g} looks; noise floor at this angle: {floors}")
+    for name, fact in view.facts.items():
+        console.say(f"    {name.replace('_', ' ')}: {_in_words(fact)}")
+
+
+def _distance(hours: float) -> str:
+    return f"{abs(hours):.1f} h {'after' if hours > 0 else 'before'}"
+
+
+def _in_words(fact: Any) -> str:
+    """Whatever an acquisition states, on one line."""
+    if isinstance(fact, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_in_words(value)}" for name, value in fact.items())
+    if isinstance(fact, list):
+        return ", ".join(_in_words(value) for value in fact)
+    return f"{fact:.6g}" if isinstance(fact, float) else str(fact)
 
 
 def _number(name: str, value: float) -> str:
+    if math.isnan(value):
+        return "below the noise" if name.endswith("_db") else "missing"
     if name.endswith("_db"):
         return f"{value:.2f} dB"
     return f"{value:.1f} deg" if name == "incidence" else f"{value:.4f}"
+
+
+def _passes_table(found: Explanation) -> Table:
+    table = Table(title="Evidence for a flood of every pass at its own time, nats", title_justify="left")
+    table.add_column("acquisition", overflow="fold")
+    table.add_column("hours from the product's time", justify="right")
+    table.add_column("flooded over dry", justify="right")
+    for view in found.passes:
+        told = "saw nothing" if view.llr_nats is None else f"{view.llr_nats:+.2f}"
+        table.add_row(view.acquisition, f"{view.hours_from_product:+.1f}", told)
+    return table
 
 
 def _evidence_table(found: Explanation) -> Table:

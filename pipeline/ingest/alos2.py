@@ -10,6 +10,7 @@ from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.radiometry import PALSAR2_GHZ
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.ingest import radar
+from floodfuse.pipeline.ingest.interference import find_stripes
 from floodfuse.pipeline.ingest.reading import sample
 
 BAND = "L"
@@ -24,10 +25,10 @@ _L22_CODES, _MOSAIC_CODES = {1, 2, 3, 4, 5}, {50, 100, 150, 255}
 
 
 def prepare(acquisition: Acquisition) -> Acquisition:
-    """Check the acquisition and fill in what it does not state."""
+    """Check the acquisition, fill in what it does not state, and find its lines with interference."""
     mosaic = acquisition.mask_convention is MaskConvention.PALSAR2_MOSAIC
     looks, nesz_db = (MOSAIC_LOOKS, MOSAIC_NESZ_DB) if mosaic else (LOOKS, NESZ_DB)
-    return radar.prepare(acquisition, radar.Defaults(looks, nesz_db, PALSAR2_GHZ))
+    return find_stripes(radar.prepare(acquisition, radar.Defaults(looks, nesz_db, PALSAR2_GHZ)))
 
 
 def mask_convention(mask: Asset) -> MaskConvention:

@@ -7,9 +7,10 @@ Both steps stream, so memory does not grow with the product. The same layers giv
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -18,7 +19,7 @@ import rasterio.shutil
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetWriter
 
-from floodfuse.harmonize.classes import DECIDER_LABELS, EXCLUSION_LABELS, LEGEND
+from floodfuse.harmonize.classes import ADVISORY_LABELS, DECIDER_LABELS, EXCLUSION_LABELS, LEGEND
 from floodfuse.pipeline.product import (
     DIAGNOSTICS_FILE,
     FLOOD_FILE,
@@ -36,6 +37,7 @@ from floodfuse.pipeline.publish.source import (
 )
 
 AGE_NODATA = 65535
+CONFLICT_STEP = 0.01  # nats
 COG_BLOCK = 512
 
 
@@ -43,6 +45,12 @@ def _age_in_hours(age: Array) -> Array:
     """Whole hours as uint16; no evidence becomes the nodata value."""
     hours = np.clip(np.rint(np.abs(age)), 0, AGE_NODATA - 1)
     return np.where(np.isfinite(age), hours, AGE_NODATA).astype(np.uint16)
+
+
+def _in_hundredths(nats: Array) -> Array:
+    """Hundredths of a nat as uint16, which GDAL turns back by the band's scale."""
+    hundredths = np.clip(np.rint(nats / CONFLICT_STEP), 0, AGE_NODATA - 1)
+    return np.where(np.isfinite(nats), hundredths, AGE_NODATA).astype(np.uint16)
 
 
 def _as_uint16(codes: Array) -> Array:
@@ -55,12 +63,16 @@ def _same(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class Band:
-    """One band of a GeoTIFF: the layer it shows, how its values are written, and what they mean."""
+    """One band of a GeoTIFF: the layer it shows, how its values are written, and what they mean.
+
+    What is stored times `scale` is in `units`.
+    """
 
     layer: str
     units: str = ""
     encode: Callable[[Array], Array] = _same
     notes: dict[str, str] = field(default_factory=dict)
+    scale: float = 1.0
 
     def describe(self) -> str:
         """One sentence on what the values are."""
@@ -88,9 +100,9 @@ def _decider_notes() -> dict[str, str]:
     return {f"VALUE_{int(d)}": label for d, label in DECIDER_LABELS.items()}
 
 
-def _exclusion_notes() -> dict[str, str]:
-    bits = {f"BIT_{int(e).bit_length() - 1}": f"{int(e)}: {label}" for e, label in EXCLUSION_LABELS.items()}
-    return bits | {"VALUE_0": "no reason recorded"}
+def _bit_notes(labels: Mapping[Any, str], none: str) -> dict[str, str]:
+    bits = {f"BIT_{int(e).bit_length() - 1}": f"{int(e)}: {label}" for e, label in labels.items()}
+    return bits | {"VALUE_0": none}
 
 
 FILES = (
@@ -103,6 +115,7 @@ FILES = (
         (
             Band("probability", notes={"RANGE": "0 (dry) to 1 (under water); NaN: not observed"}),
             Band("uncertainty", "bit", notes={"RANGE": "0 (sure) to 1 (even odds); NaN: not observed"}),
+            Band("ever_flooded", notes={"RANGE": "`probability` to 1; NaN: not observed"}),
         ),
         "floating_point",
     ),
@@ -120,7 +133,15 @@ FILES = (
                 _age_in_hours,
                 {"RANGE": f"rounded to whole hours; {AGE_NODATA}: no evidence. Exact in product.zarr"},
             ),
-            Band("exclusion", encode=_as_uint16, notes=_exclusion_notes()),
+            Band("exclusion", encode=_as_uint16, notes=_bit_notes(EXCLUSION_LABELS, "no reason recorded")),
+            Band(
+                "conflict",
+                "nat",
+                _in_hundredths,
+                {"RANGE": f"0 (agreed) to 8, in steps of {CONFLICT_STEP}; {AGE_NODATA}: not observed"},
+                CONFLICT_STEP,
+            ),
+            Band("advisory", notes=_bit_notes(ADVISORY_LABELS, "nothing to keep in mind")),
         ),
     ),
 )
@@ -131,9 +152,9 @@ def write_rasters(folder: Path) -> None:
 
     - `flood.tif`: uint8 map classes with palette; 255 is not observed. Class names are in the band's metadata
       and, as GDAL and QGIS read them, in `flood.tif.aux.xml`. Overviews show the most common class.
-    - `probability.tif`: float32, NaN where not observed: probability, uncertainty. Overviews are means.
+    - `probability.tif`: float32, NaN where not observed: probability, uncertainty, ever flooded. Overviews are means.
     - `diagnostics.tif`: uint16, 65535 where there is no value: deciding sensor, number of sensors, age of the
-      evidence in hours, exclusion bits. Overviews are nearest pixels.
+      evidence in hours, exclusion bits, conflict in hundredths of a nat, advisory bits. Overviews are nearest pixels.
     """
     product = Product(folder)
     with raster_environment(), tempfile.TemporaryDirectory(dir=folder, prefix=".cog-") as scratch:
@@ -187,6 +208,8 @@ def _describe(target: DatasetWriter, file: RasterFile, record: RunRecord) -> Non
         target.set_band_description(number, band.layer)
         target.update_tags(number, long_name=LAYERS[band.layer].long_name, **band.notes)
     target.units = tuple(band.units for band in file.bands)
+    if any(band.scale != 1.0 for band in file.bands):
+        target.scales = tuple(band.scale for band in file.bands)
     if file.palette:
         target.write_colormap(1, {int(c): entry.rgba for c, entry in LEGEND.items()})
     else:

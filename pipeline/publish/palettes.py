@@ -5,10 +5,20 @@ Map classes have theirs in `harmonize/classes.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from floodfuse.harmonize.classes import EXCLUSION_LABELS, Decider, Exclusion
+from floodfuse.harmonize.classes import (
+    ADVISORY_LABELS,
+    EXCLUSION_LABELS,
+    Advisory,
+    Decider,
+    EvidenceClass,
+    Exclusion,
+)
 
 Rgba = tuple[int, int, int, int]
 Ramp = tuple[tuple[float, Rgba], ...]
@@ -31,6 +41,11 @@ AGE_RAMP: Ramp = (
     (0.0, (240, 238, 243, 255)),
     (0.5, (178, 164, 196, 255)),
     (1.0, (86, 68, 116, 255)),
+)
+CONFLICT_RAMP: Ramp = (
+    (0.0, (244, 240, 238, 255)),
+    (0.5, (222, 170, 142, 255)),
+    (1.0, (152, 58, 52, 255)),
 )
 COUNT_COLOURS: dict[int, Rgba] = {
     0: CLEAR,
@@ -55,16 +70,45 @@ EXCLUSION_COLOURS: dict[Exclusion, Rgba] = {
     Exclusion.STEEP_OR_HIGH: (158, 142, 120, 255),
     Exclusion.EVIDENCE_TOO_WEAK: (190, 178, 206, 255),
 }
+EVIDENCE_COLOURS: dict[EvidenceClass, Rgba] = {
+    EvidenceClass.OPEN_WATER: (46, 142, 210, 255),
+    EvidenceClass.FLOODED_FOREST: (38, 150, 108, 255),
+    EvidenceClass.FLOODED_HERB: (126, 190, 96, 255),
+    EvidenceClass.FLOODED_URBAN: (214, 74, 120, 255),
+    EvidenceClass.DRY_FOREST: (58, 84, 52, 255),
+    EvidenceClass.DRY_LOW_VEG: (176, 168, 62, 255),
+    EvidenceClass.BARE_SOIL: (186, 124, 66, 255),
+    EvidenceClass.URBAN: (128, 120, 134, 255),
+}
+ADVISORY_COLOURS: dict[Advisory, Rgba] = {
+    Advisory.WIND_ROUGHENED_WATER: (88, 156, 204, 255),
+    Advisory.DRY_SAND_OR_SMOOTH_FIELD: (222, 190, 120, 255),
+    Advisory.CANOPY_TOO_DENSE_FOR_C: (96, 146, 92, 255),
+    Advisory.FROST_OR_WET_SNOW: (178, 208, 226, 255),
+    Advisory.RADIO_INTERFERENCE: (204, 96, 168, 255),
+    Advisory.LAYOVER_OR_SHADOW_NEARBY: (190, 150, 112, 255),
+    Advisory.EVIDENCE_OLD: (146, 128, 176, 255),
+    Advisory.SENSORS_DISAGREE: (192, 82, 70, 255),
+    Advisory.CHANGED_BETWEEN_PASSES: (226, 136, 92, 255),
+}
 
 
 def exclusion_entry(bits: int) -> tuple[str, Rgba]:
     """Name and colour of a set of exclusion bits: the names joined, the colours averaged."""
-    reasons = [reason for reason in EXCLUSION_LABELS if bits & reason]
-    if not reasons:
-        return "no reason recorded", CLEAR
-    red, green, blue, alpha = np.mean([EXCLUSION_COLOURS[reason] for reason in reasons], axis=0).round()
-    colour = (int(red), int(green), int(blue), int(alpha))
-    return " + ".join(EXCLUSION_LABELS[reason] for reason in reasons), colour
+    return _entry(bits, EXCLUSION_LABELS, EXCLUSION_COLOURS, "no reason recorded")
+
+
+def advisory_entry(bits: int) -> tuple[str, Rgba]:
+    """Name and colour of a set of advisory bits, in the same way."""
+    return _entry(bits, ADVISORY_LABELS, ADVISORY_COLOURS, "nothing to keep in mind")
+
+
+def _entry(bits: int, labels: Mapping[Any, str], colours: Mapping[Any, Rgba], none: str) -> tuple[str, Rgba]:
+    raised = [flag for flag in labels if bits & flag]
+    if not raised:
+        return none, CLEAR
+    red, green, blue, alpha = np.mean([colours[flag] for flag in raised], axis=0).round()
+    return " + ".join(labels[flag] for flag in raised), (int(red), int(green), int(blue), int(alpha))
 
 
 def scaled(ramp: Ramp, low: float, high: float) -> Ramp:

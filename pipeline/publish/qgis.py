@@ -21,10 +21,17 @@ from floodfuse.pipeline.product import (
     PROJECT_FILE,
     RunRecord,
 )
-from floodfuse.pipeline.publish.palettes import AGE_RAMP, PROBABILITY_RAMP, UNCERTAINTY_RAMP, scaled
+from floodfuse.pipeline.publish.palettes import (
+    AGE_RAMP,
+    CONFLICT_RAMP,
+    PROBABILITY_RAMP,
+    UNCERTAINTY_RAMP,
+    scaled,
+)
 from floodfuse.pipeline.publish.polygons import LAYER
 from floodfuse.pipeline.publish.qgis_style import (
     QGIS_VERSION,
+    advisory_entries,
     categorized,
     class_entries,
     count_entries,
@@ -36,6 +43,7 @@ from floodfuse.pipeline.publish.qgis_style import (
 from floodfuse.pipeline.publish.source import Product, bounds_of
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+MOST_CONFLICT_NATS = 8.0  # two sensors of 4 nats each against each other
 MAP_GROUP, SURE_GROUP, WHY_GROUP = "Flood map", "How sure", "What it rests on"
 
 
@@ -65,8 +73,8 @@ class MapLayer:
 def write_project(folder: Path) -> None:
     """Write `flood.qgz` into a product's folder. Its paths are relative, and its bytes the same each time.
 
-    Three groups: the flood map (classes; polygons, off), how sure it is (probability, uncertainty; off) and what
-    it rests on (deciding sensor, number of sensors, age of the evidence, exclusion; off).
+    Three groups: the flood map (classes; polygons, off), how sure it is (probability, uncertainty, ever flooded; off) and
+    what it rests on (deciding sensor, number of sensors, age of the evidence, exclusion, conflict, advisories; off).
     """
     product = Product(folder)
     record = product.record
@@ -105,6 +113,8 @@ def _layers(product: Product) -> Iterator[MapLayer]:
     oldest = max([24.0, *ages])
     age = pseudocolour(3, scaled(AGE_RAMP, 0.0, round(oldest)), " h")
     reasons = exclusion_entries(product.values_in("exclusion"))
+    conflict = scaled(CONFLICT_RAMP, 0.0, MOST_CONFLICT_NATS)
+    notes = advisory_entries(product.values_in("advisory"))
     polygons = f"{POLYGONS_FILE}|layername={LAYER}"
     yield MapLayer("polygons", "Flood polygons", MAP_GROUP, polygons, categorized())
     yield MapLayer(
@@ -113,17 +123,20 @@ def _layers(product: Product) -> Iterator[MapLayer]:
     certainty = (
         ("probability", "Probability of water", pseudocolour(1, PROBABILITY_RAMP)),
         ("uncertainty", "Uncertainty (0 sure, 1 even odds)", pseudocolour(2, UNCERTAINTY_RAMP)),
+        ("ever_flooded", "Ever flooded within the window", pseudocolour(3, PROBABILITY_RAMP)),
     )
     for name, title, renderer in certainty:
-        yield MapLayer(name, title, SURE_GROUP, PROBABILITY_FILE, renderer, 2)
+        yield MapLayer(name, title, SURE_GROUP, PROBABILITY_FILE, renderer, 3)
     diagnostics = (
         ("deciding_sensor", "Deciding sensor", paletted(1, decider_entries())),
         ("sensor_count", "Number of sensors", paletted(2, count_entries())),
         ("evidence_age", "Age of the evidence (hours)", age),
         ("exclusion", "Why excluded or not observed", paletted(4, reasons)),
+        ("conflict", "Conflict between sensors (nats)", pseudocolour(5, conflict, " nats")),
+        ("advisory", "What to keep in mind", paletted(6, notes)),
     )
     for name, title, renderer in diagnostics:
-        yield MapLayer(name, title, WHY_GROUP, DIAGNOSTICS_FILE, renderer, 4)
+        yield MapLayer(name, title, WHY_GROUP, DIAGNOSTICS_FILE, renderer, 6)
 
 
 def _crs(record: RunRecord) -> ET.Element:

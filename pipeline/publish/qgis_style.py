@@ -11,6 +11,7 @@ from floodfuse.pipeline.publish.palettes import (
     DECIDER_COLOURS,
     Ramp,
     Rgba,
+    advisory_entry,
     exclusion_entry,
     hexadecimal,
 )
@@ -45,6 +46,11 @@ def count_entries() -> list[Entry]:
 def exclusion_entries(values: list[int]) -> list[Entry]:
     """The sets of exclusion bits that occur."""
     return [Entry(bits, *exclusion_entry(bits)) for bits in values]
+
+
+def advisory_entries(values: list[int]) -> list[Entry]:
+    """The sets of advisory bits that occur."""
+    return [Entry(bits, *advisory_entry(bits)) for bits in values]
 
 
 def paletted(band: int, entries: list[Entry]) -> ET.Element:

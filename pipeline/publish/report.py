@@ -18,12 +18,14 @@ from floodfuse.harmonize.classes import (
     EXCLUSION_LABELS,
     FLOOD_CLASSES,
     LEGEND,
+    Advisory,
     Decider,
     Exclusion,
     MapClass,
 )
 from floodfuse.pipeline.product import REPORT_FILE, ClassArea, RunRecord
 from floodfuse.pipeline.publish.palettes import (
+    ADVISORY_COLOURS,
     DECIDER_COLOURS,
     EXCLUSION_COLOURS,
     PROBABILITY_RAMP,
@@ -60,6 +62,14 @@ class ReasonRow(NamedTuple):
     share: float
 
 
+class AdvisoryRow(NamedTuple):
+    """One advisory flag, and its share of the observed pixels."""
+
+    label: str
+    colour: str
+    share: float
+
+
 class ClassRow(NamedTuple):
     """One line of the table of classes."""
 
@@ -86,6 +96,7 @@ def write_report(folder: Path) -> None:
         classes=_class_rows(record),
         deciders=_decider_rows(counts),
         reasons=_reason_rows(counts),
+        advisories=_advisory_rows(record),
         flood_map=_inline(class_picture(folder, MAP_WIDTH)),
         probability_map=_inline(probability_picture(folder, SMALL_WIDTH)),
         decider_map=_inline(decider_picture(folder, SMALL_WIDTH)),
@@ -207,6 +218,15 @@ def _reason_rows(counts: _Counts) -> list[ReasonRow]:
         ReasonRow(label, hexadecimal(EXCLUSION_COLOURS[reason]), pixels[reason] / int(counts.left_out.sum()))
         for reason, label in EXCLUSION_LABELS.items()
         if pixels[reason]
+    ]
+
+
+def _advisory_rows(record: RunRecord) -> list[AdvisoryRow]:
+    """The flags that are raised anywhere, most frequent first."""
+    raised = sorted((flag for flag in record.advisories if flag.pixels), key=lambda flag: -flag.share)
+    return [
+        AdvisoryRow(flag.label, hexadecimal(ADVISORY_COLOURS[Advisory(flag.value)]), flag.share)
+        for flag in raised
     ]
 
 

@@ -84,8 +84,8 @@ class Product:
         return values.astype(LAYERS[layer].dtype, copy=False)
 
     def values_in(self, layer: str) -> list[int]:
-        """The values that occur in a layer of codes (uint8), sorted; read tile by tile."""
-        seen = np.zeros(256, bool)
+        """The values that occur in a layer of codes (unsigned integers), sorted; read tile by tile."""
+        seen = np.zeros(np.iinfo(LAYERS[layer].dtype).max + 1, bool)
         for tile in tiles(self.shape):
             seen[np.unique(self.read(layer, tile))] = True
         return [int(value) for value in np.flatnonzero(seen)]

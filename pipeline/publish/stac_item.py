@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ import pyproj
 import pystac
 import shapely
 
-from floodfuse.harmonize.classes import DECIDER_LABELS, EXCLUSION_LABELS, LEGEND
+from floodfuse.harmonize.classes import ADVISORY_LABELS, DECIDER_LABELS, EXCLUSION_LABELS, LEGEND
 from floodfuse.pipeline.product import (
     DIAGNOSTICS_FILE,
     FLOOD_FILE,
@@ -47,6 +48,7 @@ EXTENSIONS = tuple(
     )
 )
 _SHA256 = "1220"  # multihash: sha2-256 (0x12), 32 bytes (0x20)
+_BITS: dict[str, Mapping[Any, str]] = {"exclusion": EXCLUSION_LABELS, "advisory": ADVISORY_LABELS}
 _GEOTIFF = pystac.MediaType.COG
 
 
@@ -62,7 +64,13 @@ class FileAsset(NamedTuple):
 
 ASSETS = (
     FileAsset("flood", FLOOD_FILE, "Flood map classes", _GEOTIFF, ("data", "visual")),
-    FileAsset("probability", PROBABILITY_FILE, "Probability of water, and uncertainty", _GEOTIFF, ("data",)),
+    FileAsset(
+        "probability",
+        PROBABILITY_FILE,
+        "Probability of water, now and ever, and uncertainty",
+        _GEOTIFF,
+        ("data",),
+    ),
     FileAsset(
         "diagnostics", DIAGNOSTICS_FILE, "What each decision rests on", _GEOTIFF, ("data", "quality-mask")
     ),
@@ -147,6 +155,8 @@ def _properties(record: RunRecord) -> dict[str, Any]:
         "floodfuse:synthetic": record.synthetic,
         "floodfuse:flooded_km2": record.flooded_km2,
         "floodfuse:expected_flooded_km2": record.expected_flooded_km2,
+        "floodfuse:expected_ever_flooded_km2": record.expected_ever_flooded_km2,
+        "floodfuse:advisories": [flag.model_dump() for flag in record.advisories],
         "floodfuse:observed_fraction": record.observed_fraction,
         "floodfuse:permanent_water_known": record.permanent_water_known,
         "floodfuse:warnings": record.warnings,
@@ -228,9 +238,12 @@ def _band(band: Band) -> dict[str, Any]:
     if band.layer == "deciding_sensor":
         deciders = [(int(d), label, label, DECIDER_COLOURS[d]) for d, label in DECIDER_LABELS.items()]
         fields["classification:classes"] = [_class(*entry) for entry in deciders]
-    if band.layer == "exclusion":
+    if band.scale != 1.0:
+        fields["raster:scale"] = band.scale
+    labels: Mapping[Any, str] = _BITS.get(band.layer, {})
+    if labels:
         fields["classification:bitfields"] = [
-            _bit(int(bit).bit_length() - 1, label) for bit, label in EXCLUSION_LABELS.items()
+            _bit(int(bit).bit_length() - 1, label) for bit, label in labels.items()
         ]
     return fields
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
+from enum import IntFlag
 from pathlib import Path
 
 import dask.array as da
@@ -13,7 +15,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.errors import ZarrUserWarning
 
-from floodfuse.harmonize.classes import DECIDER_LABELS, EXCLUSION_LABELS, LEGEND
+from floodfuse.harmonize.classes import ADVISORY_LABELS, DECIDER_LABELS, EXCLUSION_LABELS, LEGEND
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.product import LAYERS, ZARR_FILE
 
@@ -85,11 +87,18 @@ def _attributes(name: str) -> dict[str, object]:
     elif name == "deciding_sensor":
         attributes |= _flags({int(k): label for k, label in DECIDER_LABELS.items()})
     elif name == "exclusion":
-        attributes |= {
-            "flag_masks": [int(k) for k in EXCLUSION_LABELS],
-            "flag_meanings": " ".join(k.name.lower() for k in EXCLUSION_LABELS if k.name),
-        }
+        attributes |= _masks(EXCLUSION_LABELS)
+    elif name == "advisory":
+        attributes |= _masks(ADVISORY_LABELS)
     return attributes
+
+
+def _masks(flags: Iterable[IntFlag]) -> dict[str, object]:
+    bits = list(flags)
+    return {
+        "flag_masks": [int(bit) for bit in bits],
+        "flag_meanings": " ".join(bit.name.lower() for bit in bits if bit.name),
+    }
 
 
 def _flags(labels: dict[int, str]) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from floodfuse.harmonize.classes import (
+    ADVISORY_LABELS,
     DECIDER_LABELS,
     DRY,
     EXCLUSION_LABELS,
@@ -12,6 +13,7 @@ from floodfuse.harmonize.classes import (
     FLOODED,
     LEGEND,
     WATER_CLASSES,
+    Advisory,
     Decider,
     EvidenceClass,
     Exclusion,
@@ -54,6 +56,15 @@ def test_every_decider_and_every_reason_for_exclusion_has_its_words() -> None:
     assert set(EXCLUSION_LABELS) == set(Exclusion)
     assert len(set(DECIDER_LABELS.values())) == len(Decider)
     assert len(set(EXCLUSION_LABELS.values())) == len(Exclusion)
+
+
+def test_advisories_are_single_bits_with_their_words() -> None:
+    assert set(ADVISORY_LABELS) == set(Advisory)
+    assert len(set(ADVISORY_LABELS.values())) == len(Advisory)
+    assert all(int(flag).bit_count() == 1 for flag in Advisory)
+    assert (
+        sum(int(flag) for flag in Advisory) < np.iinfo(np.uint16).max
+    )  # which marks "no value" in a GeoTIFF
 
 
 def test_exclusion_reasons_are_single_bits_that_add_up_within_a_byte() -> None:

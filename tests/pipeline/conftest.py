@@ -13,8 +13,24 @@ from affine import Affine
 from pyproj import Transformer
 from rasterio.crs import CRS
 
-from floodfuse.harmonize.classes import FLOOD_CLASSES, LEGEND, Decider, Exclusion, MapClass
-from floodfuse.pipeline.product import LAYERS, ZARR_FILE, ClassArea, GridRecord, InputRecord, RunRecord
+from floodfuse.harmonize.classes import (
+    ADVISORY_LABELS,
+    FLOOD_CLASSES,
+    LEGEND,
+    Advisory,
+    Decider,
+    Exclusion,
+    MapClass,
+)
+from floodfuse.pipeline.product import (
+    LAYERS,
+    ZARR_FILE,
+    ClassArea,
+    FlagShare,
+    GridRecord,
+    InputRecord,
+    RunRecord,
+)
 
 CRS_NAME = "EPSG:32630"
 WEST, NORTH, PIXEL = 680_000.0, 4_206_000.0, 10.0
@@ -57,6 +73,10 @@ def _layers(classes: np.ndarray) -> dict[str, np.ndarray]:
     exclusion = np.zeros(classes.shape, np.uint8)
     exclusion[classes == MapClass.EXCLUDED] = Exclusion.CANOPY_HIDES_GROUND | Exclusion.CLOUD
     exclusion[unseen] = Exclusion.NO_VALID_SENSOR
+    conflict = np.where(unseen, np.nan, np.where(wet, 4.3, 0.8) + rng.normal(0, 0.1, classes.shape))
+    advisory = np.zeros(classes.shape, np.uint16)
+    advisory[classes == MapClass.EXCLUDED] = Advisory.CANOPY_TOO_DENSE_FOR_C | Advisory.EVIDENCE_OLD
+    advisory[conflict > 4.4] |= np.uint16(Advisory.CHANGED_BETWEEN_PASSES)
     return {
         "flood_class": classes,
         "probability": probability.astype(np.float32),
@@ -65,6 +85,9 @@ def _layers(classes: np.ndarray) -> dict[str, np.ndarray]:
         "sensor_count": np.where(unseen, 0, 2).astype(np.uint8),
         "evidence_age": np.where(unseen, np.nan, 4.0 + 30.6 * (decider == Decider.ALOS2)).astype(np.float32),
         "exclusion": exclusion,
+        "ever_flooded": (1.0 - 0.9 * (1.0 - probability)).astype(np.float32),
+        "conflict": conflict.astype(np.float32),
+        "advisory": advisory,
     }
 
 
@@ -100,6 +123,15 @@ def _inputs() -> list[InputRecord]:
     return [*inputs, terrain]
 
 
+def _flags(layers: dict[str, np.ndarray]) -> list[FlagShare]:
+    observed = max(int((layers["flood_class"] != MapClass.NOT_OBSERVED).sum()), 1)
+    counts = {flag: int(((layers["advisory"] & np.uint16(flag)) > 0).sum()) for flag in ADVISORY_LABELS}
+    return [
+        FlagShare(value=flag, label=ADVISORY_LABELS[flag], pixels=n, share=n / observed)
+        for flag, n in counts.items()
+    ]
+
+
 def _record(layers: dict[str, np.ndarray], synthetic: bool) -> RunRecord:
     classes, probability = layers["flood_class"], layers["probability"]
     rows, columns = classes.shape
@@ -132,6 +164,11 @@ def _record(layers: dict[str, np.ndarray], synthetic: bool) -> RunRecord:
         ],
         flooded_km2=sum(counts[c] for c in FLOOD_CLASSES) * km2,
         expected_flooded_km2=float(np.nansum(probability[classes != MapClass.PERMANENT_WATER])) * km2,
+        expected_ever_flooded_km2=float(
+            np.nansum(layers["ever_flooded"][classes != MapClass.PERMANENT_WATER])
+        )
+        * km2,
+        advisories=_flags(layers),
         observed_fraction=1 - counts[MapClass.NOT_OBSERVED] / classes.size,
         permanent_water_known=True,
         synthetic=synthetic,

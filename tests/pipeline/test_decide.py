@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from floodfuse.harmonize.classes import Decider, EvidenceClass, Exclusion, MapClass
+from floodfuse.harmonize.classes import Advisory, Decider, EvidenceClass, Exclusion, MapClass
+from floodfuse.harmonize.history import Pass
 from floodfuse.models.bayes import fuse
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.weigh import Evidence
@@ -145,6 +146,91 @@ def test_age_is_that_of_the_sensor_that_decided() -> None:
     assert found["deciding_sensor"][0, 0] == Decider.SENTINEL2
     assert found["evidence_age"][0, 0] == 30.0
     assert found["sensor_count"][0, 0] == 2
+
+
+def at(who: Decider, k: EvidenceClass, nats: float, hours: float) -> dict[Decider, Evidence]:
+    """One sensor with its own pass, so many hours from the product's time."""
+    told = evidence_for(k, nats, hours=abs(hours))
+    llr = np.full((1, 1), nats if k == EvidenceClass.OPEN_WATER else -nats, np.float32)
+    return {who: told._replace(passes=(Pass("a", hours / 24.0, llr),))}
+
+
+W, SOIL = EvidenceClass.OPEN_WATER, EvidenceClass.BARE_SOIL
+
+
+def test_conflict_is_between_sensors_that_see_and_none_where_one_sees() -> None:
+    wet, dry = at(Decider.SENTINEL1, W, 4.0, -2.0), at(Decider.SENTINEL2, SOIL, 4.0, 5.0)
+    assert decided(wet | dry, terrain())["conflict"][0, 0] > 4.0
+    assert decided(wet, terrain())["conflict"][0, 0] == 0.0
+    assert decided(wet | {Decider.ALOS2: blind()}, terrain())["conflict"][0, 0] == 0.0
+    assert np.isnan(decided({Decider.SENTINEL1: blind()}, terrain())["conflict"][0, 0])
+    assert np.isnan(decided({}, terrain())["conflict"][0, 0])
+    agreed = decided(wet | at(Decider.SENTINEL2, W, 4.0, 5.0), terrain())["conflict"][0, 0]
+    assert agreed == pytest.approx(0.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("hours", "flag"),
+    [(5.0, Advisory.SENSORS_DISAGREE), (30.0, Advisory.CHANGED_BETWEEN_PASSES)],
+)
+def test_sensors_that_contradict_each_other_are_flagged_by_how_far_their_passes_lie_apart(
+    hours: float, flag: Advisory
+) -> None:
+    wet, dry = at(Decider.SENTINEL1, W, 4.0, -2.0), at(Decider.SENTINEL2, SOIL, 4.0, hours)
+    both = Advisory.SENSORS_DISAGREE | Advisory.CHANGED_BETWEEN_PASSES
+    assert Advisory(int(decided(wet | dry, terrain())["advisory"][0, 0])) & both == flag
+    weak = at(Decider.SENTINEL1, W, 2.0, -2.0) | at(Decider.SENTINEL2, SOIL, 1.0, hours)
+    assert not Advisory(int(decided(weak, terrain())["advisory"][0, 0])) & both
+
+
+def test_equal_ages_before_and_after_are_far_apart_in_time() -> None:
+    wet, dry = at(Decider.SENTINEL1, W, 4.0, -20.0), at(Decider.SENTINEL2, SOIL, 4.0, 20.0)
+    assert decide.hours_apart(wet | dry, (1, 1))[0, 0] == pytest.approx(40.0)
+    assert Advisory.CHANGED_BETWEEN_PASSES in Advisory(int(decided(wet | dry, terrain())["advisory"][0, 0]))
+
+
+def test_old_evidence_is_flagged_by_how_long_water_stays_there() -> None:
+    water = at(Decider.SENTINEL1, W, 3.0, -80.0)
+    high, low = (int(decided(water, terrain(hand=h))["advisory"][0, 0]) for h in (5.0, 0.5))
+    assert high & Advisory.EVIDENCE_OLD and not low & Advisory.EVIDENCE_OLD
+
+
+def test_optical_tells_sand_from_water_only_within_a_day_of_the_radar() -> None:
+    """Later the water may be gone: that is a change between passes, and no sand."""
+    for hours, flag in ((10.0, Advisory.DRY_SAND_OR_SMOOTH_FIELD), (40.0, Advisory.CHANGED_BETWEEN_PASSES)):
+        both = at(Decider.SENTINEL1, W, 4.0, -2.0) | at(Decider.SENTINEL2, SOIL, 4.0, hours)
+        found = Advisory(int(decided(both, terrain())["advisory"][0, 0]))
+        other = Advisory.DRY_SAND_OR_SMOOTH_FIELD | Advisory.CHANGED_BETWEEN_PASSES
+        assert found & other == flag
+
+
+def test_flags_change_no_class_and_are_none_where_nothing_is_said() -> None:
+    water = at(Decider.SENTINEL1, W, 4.0, -2.0)
+    sand = {
+        Decider.SENTINEL1: water[Decider.SENTINEL1]._replace(
+            hints={"near_hidden": np.ones((1, 1), np.float32)}
+        )
+    }
+    plain, flagged = decided(water, terrain(landcover=60)), decided(sand, terrain(landcover=60))
+    assert (
+        int(flagged["advisory"][0, 0])
+        == Advisory.DRY_SAND_OR_SMOOTH_FIELD | Advisory.LAYOVER_OR_SHADOW_NEARBY
+    )
+    for name in set(plain) - {"advisory"}:
+        assert np.array_equal(plain[name], flagged[name], equal_nan=True), name
+    for nothing in (decided(sand, terrain(), inside=False), decided({Decider.SENTINEL1: blind()}, terrain())):
+        assert nothing["advisory"][0, 0] == 0 and np.isnan(nothing["ever_flooded"][0, 0])
+
+
+def test_water_of_another_day_shows_as_ever_flooded_and_not_as_flooded_now() -> None:
+    dry_now = at(Decider.SENTINEL1, SOIL, 4.0, 0.0)
+    alone = decided(dry_now, terrain())
+    assert alone["ever_flooded"][0, 0] == alone["probability"][0, 0]
+    wet_before = Pass("b", -4.0, np.full((1, 1), 4.0, np.float32))
+    both = dry_now[Decider.SENTINEL1]._replace(passes=(*dry_now[Decider.SENTINEL1].passes, wet_before))
+    found = decided({Decider.SENTINEL1: both}, terrain())
+    assert found["probability"][0, 0] == alone["probability"][0, 0] < 0.1
+    assert found["ever_flooded"][0, 0] > 0.4
 
 
 def test_uncertainty_is_one_bit_at_even_odds_and_none_at_certainty() -> None:

@@ -10,9 +10,15 @@ import rasterio
 import xarray as xr
 from rio_cogeo.cogeo import cog_validate
 
-from floodfuse.harmonize.classes import DECIDER_LABELS, EXCLUSION_LABELS, LEGEND, MapClass
+from floodfuse.harmonize.classes import (
+    ADVISORY_LABELS,
+    DECIDER_LABELS,
+    EXCLUSION_LABELS,
+    LEGEND,
+    MapClass,
+)
 from floodfuse.pipeline.product import DIAGNOSTICS_FILE, FLOOD_FILE, PROBABILITY_FILE, ZARR_FILE
-from floodfuse.pipeline.publish.cog import AGE_NODATA, write_rasters
+from floodfuse.pipeline.publish.cog import AGE_NODATA, CONFLICT_STEP, write_rasters
 
 RASTERS = (FLOOD_FILE, PROBABILITY_FILE, DIAGNOSTICS_FILE)
 
@@ -69,12 +75,13 @@ def test_probability_is_between_0_and_1_and_missing_where_not_observed(
     folder: Path, layers: xr.Dataset
 ) -> None:
     with rasterio.open(folder / PROBABILITY_FILE) as source:
-        assert source.descriptions == ("probability", "uncertainty")
+        assert source.descriptions == ("probability", "uncertainty", "ever_flooded")
         assert source.units[1] == "bit"
         assert np.isnan(source.nodata)
-        probability, uncertainty = source.read()
+        probability, uncertainty, ever = source.read()
     np.testing.assert_array_equal(probability, layers["probability"])
     np.testing.assert_array_equal(uncertainty, layers["uncertainty"])
+    np.testing.assert_array_equal(ever, layers["ever_flooded"])
     unseen = layers["flood_class"].to_numpy() == MapClass.NOT_OBSERVED
     np.testing.assert_array_equal(np.isnan(probability), unseen)
     assert np.nanmin(probability) >= 0 and np.nanmax(probability) <= 1
@@ -82,19 +89,41 @@ def test_probability_is_between_0_and_1_and_missing_where_not_observed(
 
 def test_diagnostics_are_described(folder: Path, layers: xr.Dataset) -> None:
     with rasterio.open(folder / DIAGNOSTICS_FILE) as source:
-        assert source.descriptions == ("deciding_sensor", "sensor_count", "evidence_age", "exclusion")
+        assert source.descriptions == (
+            "deciding_sensor",
+            "sensor_count",
+            "evidence_age",
+            "exclusion",
+            "conflict",
+            "advisory",
+        )
         assert source.units[2] == "hour"
         assert source.nodata == AGE_NODATA
-        decider, count, age, exclusion = source.read()
-        legends = [source.tags(band) for band in (1, 4)]
-    for band, layer in ((decider, "deciding_sensor"), (count, "sensor_count"), (exclusion, "exclusion")):
+        decider, count, age, exclusion, conflict, advisory = source.read()
+        legends = [source.tags(band) for band in (1, 4, 6)]
+        assert source.scales == (1.0, 1.0, 1.0, 1.0, CONFLICT_STEP, 1.0)
+    for band, layer in (
+        (decider, "deciding_sensor"),
+        (count, "sensor_count"),
+        (exclusion, "exclusion"),
+        (advisory, "advisory"),
+    ):
         np.testing.assert_array_equal(band, layers[layer])
+    assert set(np.unique(advisory)) > {0}
+    nats = layers["conflict"].to_numpy()
+    np.testing.assert_array_equal(conflict == AGE_NODATA, np.isnan(nats))
+    told = np.isfinite(nats)
+    np.testing.assert_allclose(
+        conflict[told] * CONFLICT_STEP, np.maximum(nats[told], 0.0), atol=CONFLICT_STEP / 2 + 1e-5
+    )
     hours = layers["evidence_age"].to_numpy()
     np.testing.assert_array_equal(age == AGE_NODATA, np.isnan(hours))
     np.testing.assert_allclose(age[age != AGE_NODATA], hours[np.isfinite(hours)], atol=0.5)
     assert {legends[0][f"VALUE_{int(d)}"] for d in DECIDER_LABELS} == set(DECIDER_LABELS.values())
     for bit, label in EXCLUSION_LABELS.items():
         assert legends[1][f"BIT_{int(bit).bit_length() - 1}"] == f"{int(bit)}: {label}"
+    for flag, label in ADVISORY_LABELS.items():
+        assert legends[2][f"BIT_{int(flag).bit_length() - 1}"] == f"{int(flag)}: {label}"
 
 
 def test_leaves_nothing_but_its_files(folder: Path) -> None:

@@ -77,6 +77,7 @@ def test_product_reads_layers_as_they_are(make_product: Callable[..., Path], tmp
         assert product.read(name, Tile(3, 4, 5, 6)).shape == (5, 6)
         assert product.read(name, Tile(0, 0, 40, 50)).dtype == layer.dtype
     assert product.values_in("exclusion") == [0, 2, 20]
+    assert product.values_in("advisory") == [0, 68, 256]
     assert pixel_area_m2(product.record.grid) == 100
     assert bounds_of(product.record.grid) == (680_000, 4_205_600, 680_500, 4_206_000)
 

@@ -16,7 +16,7 @@ import pystac
 import pytest
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
-from floodfuse.harmonize.classes import EXCLUSION_LABELS, LEGEND
+from floodfuse.harmonize.classes import ADVISORY_LABELS, EXCLUSION_LABELS, LEGEND
 from floodfuse.pipeline.product import ITEM_FILE, ZARR_FILE, RunRecord
 from floodfuse.pipeline.publish.formats import publish
 from floodfuse.pipeline.publish.stac_item import ASSETS, folder_digest, item_id
@@ -96,10 +96,21 @@ def test_classes_are_those_of_the_class_table(item: dict[str, Any]) -> None:
     for entry in classes:
         assert re.fullmatch(r"[0-9A-Za-z_-]+", entry["name"])
         assert re.fullmatch(r"[0-9A-F]{6}", entry.get("color_hint", "000000"))
-    bits = item["assets"]["diagnostics"]["bands"][3]["classification:bitfields"]
-    assert {1 << bit["offset"]: bit["description"] for bit in bits} == {
-        int(bit): label for bit, label in EXCLUSION_LABELS.items()
-    }
+    bands = item["assets"]["diagnostics"]["bands"]
+    for number, labels in ((3, EXCLUSION_LABELS), (5, ADVISORY_LABELS)):
+        bits = bands[number]["classification:bitfields"]
+        assert {1 << bit["offset"]: bit["description"] for bit in bits} == {
+            int(bit): label for bit, label in labels.items()
+        }
+        assert len({bit["name"] for bit in bits}) == len(labels)
+    assert bands[4]["raster:scale"] == 0.01
+
+
+def test_advisories_are_told_with_their_shares(folder: Path, item: dict[str, Any]) -> None:
+    told = item["properties"]["floodfuse:advisories"]
+    assert [flag["label"] for flag in told] == list(ADVISORY_LABELS.values())
+    assert [flag["share"] for flag in told] == [flag.share for flag in RunRecord.load(folder).advisories]
+    assert any(flag["share"] > 0 for flag in told)
 
 
 def test_synthetic_is_said(item: dict[str, Any]) -> None:

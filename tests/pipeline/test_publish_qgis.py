@@ -11,7 +11,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from floodfuse.harmonize.classes import DECIDER_LABELS, LEGEND, WATER_CLASSES, MapClass
+from floodfuse.harmonize.classes import (
+    ADVISORY_LABELS,
+    DECIDER_LABELS,
+    LEGEND,
+    WATER_CLASSES,
+    Advisory,
+    MapClass,
+)
 from floodfuse.pipeline.product import FLOOD_FILE, PROJECT_FILE
 from floodfuse.pipeline.publish.cog import write_rasters
 from floodfuse.pipeline.publish.palettes import hexadecimal
@@ -40,7 +47,7 @@ def project(folder: Path) -> ET.Element:
 def test_sources_are_relative_and_exist(folder: Path, project: ET.Element) -> None:
     sources = [element.text or "" for element in project.iter("datasource")]
     sources += [layer.attrib["source"] for layer in project.iter("layer-tree-layer")]
-    assert len(sources) == 16
+    assert len(sources) == 22
     for source in sources:
         assert source.startswith("./")
         assert (folder / source.split("|")[0]).is_file()
@@ -49,7 +56,7 @@ def test_sources_are_relative_and_exist(folder: Path, project: ET.Element) -> No
 
 def test_ids_are_unique_and_long_enough_for_qgis(project: ET.Element) -> None:
     ids = [layer.findtext("id") or "" for layer in project.iter("maplayer")]
-    assert len(set(ids)) == len(ids) == 8
+    assert len(set(ids)) == len(ids) == 11
     assert all(len(name) > 10 for name in ids)
     assert [layer.attrib["id"] for layer in project.iter("layer-tree-layer")] == ids
 
@@ -62,6 +69,17 @@ def test_only_the_classes_are_on_and_they_have_the_legend(project: ET.Element) -
     entries = project.findall("projectlayers/maplayer[id='floodfuse_classes']//paletteEntry")
     assert [entry.attrib["label"] for entry in entries] == LABELS
     assert [entry.attrib["color"] for entry in entries] == [hexadecimal(e.rgba) for e in LEGEND.values()]
+
+
+def test_the_advisories_that_occur_are_named(project: ET.Element) -> None:
+    entries = project.findall("projectlayers/maplayer[id='floodfuse_advisory']//paletteEntry")
+    named = {int(entry.attrib["value"]): entry.attrib["label"] for entry in entries}
+    canopy = Advisory.CANOPY_TOO_DENSE_FOR_C | Advisory.EVIDENCE_OLD
+    assert named[0] == "nothing to keep in mind"
+    assert named[int(canopy)] == " + ".join(
+        ADVISORY_LABELS[flag] for flag in ADVISORY_LABELS if flag & canopy
+    )
+    assert len(named) == len(entries) > 2
 
 
 def test_a_synthetic_product_says_so_in_its_title(project: ET.Element) -> None:

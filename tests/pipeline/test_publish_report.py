@@ -80,6 +80,16 @@ def test_gives_the_figures_inputs_and_warnings_of_the_run(folder: Path, html: st
     assert "sentinel1.looks" in html
 
 
+def test_gives_the_share_of_every_flag_that_is_raised(folder: Path, html: str) -> None:
+    record = RunRecord.load(folder)
+    assert {flag.pixels > 0 for flag in record.advisories} == {True, False}
+    for flag in record.advisories:
+        row = f'{flag.label}</td><td class="n">{percent(flag.share)}</td>'
+        assert (row in html) == (flag.pixels > 0)
+        assert (flag.label in html) == (flag.pixels > 0)
+    assert km2(record.expected_ever_flooded_km2) in html
+
+
 def test_a_synthetic_product_says_so_and_a_real_one_does_not(
     html: str, make_product: Callable[..., Path], tmp_path: Path
 ) -> None:

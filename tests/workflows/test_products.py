@@ -14,6 +14,8 @@ import rasterio
 import shapely
 from pyproj import Transformer
 
+from floodfuse.harmonize.classes import ADVISORY_LABELS
+
 Outcome = subprocess.CompletedProcess[str]
 
 
@@ -90,6 +92,12 @@ def _broken_record(folder: Path) -> None:
     (folder / "run.json").write_text('{"grid": 7}')
 
 
+def _other_inputs(folder: Path) -> None:
+    record = json.loads((folder / "run.json").read_text())
+    record["inputs"][0]["acquisition"]["unheard_of"] = 1
+    (folder / "run.json").write_text(json.dumps(record))
+
+
 def _broken_item(folder: Path) -> None:
     (folder / "item.json").write_text("{}")
 
@@ -104,6 +112,7 @@ def _without_zarr(folder: Path) -> None:
         (shutil.rmtree, ("inspect", "diff", "explain"), "no product there"),
         (_empty, ("inspect", "diff", "explain"), "no product there"),
         (_broken_record, ("inspect", "diff", "explain"), "run.json: not a record"),
+        (_other_inputs, ("explain",), "run.json: its inputs are not as this version writes them"),
         (_broken_item, ("inspect",), "item.json: can't be read"),
         (_without_zarr, ("diff", "explain"), "product.zarr: missing or damaged"),
     ],
@@ -197,8 +206,62 @@ def test_explain_agrees_with_the_product(
 def test_explain_to_a_reader(program: Callable[..., Outcome], product: Path) -> None:
     outcome = program("explain", product, "--at", at(product, 60, 50), COLUMNS="160")
     assert outcome.returncode == 0 and outcome.stderr == ""
-    for text in ("Open flood water at", "decided by", "sentinel1: vv_gamma0_db", "open water", "posterior"):
-        assert text in outcome.stdout
+    words = " ".join(outcome.stdout.split())
+    for text in (
+        "Open flood water at",
+        "decided by",
+        "ever flooded at a pass of the window",
+        "conflict between sensors",
+        "sentinel1: vv_gamma0_db",
+        "6.0 h before the product's time",
+        "23.0 h after the product's time",
+        "looks; noise floor at this angle: C_VV -23.0 dB, C_VH -25.0 dB",
+        "open water",
+        "posterior",
+        "flooded over dry",
+    ):
+        assert text in words, text
+
+
+def test_explain_tells_every_layer_of_the_pixel(floodfuse: Callable[..., Outcome], product: Path) -> None:
+    row, column = 60, 50
+    found = json.loads(floodfuse("explain", product, "--at", at(product, row, column), "--json").stdout)
+    with rasterio.open(product / "probability.tif") as raster:
+        _, uncertainty, ever = (float(band[row, column]) for band in raster.read())
+    with rasterio.open(product / "diagnostics.tif") as raster:
+        bands = raster.read()[:, row, column]
+    assert found["uncertainty_bits"] == pytest.approx(uncertainty, abs=1e-6)
+    assert found["ever_flooded"] == pytest.approx(ever, abs=1e-6)
+    assert found["conflict_nats"] == pytest.approx(bands[4] * 0.01, abs=0.0051)
+    assert found["flags"] == [label for flag, label in ADVISORY_LABELS.items() if int(bands[5]) & int(flag)]
+    hours = [p["hours_from_product"] for p in found["passes"]]
+    assert hours == [-13.0, -6.0, 23.0]
+    s1 = next(view for view in found["sensors"] if view["sensor"] == "sentinel1")
+    assert {c["channel"] for c in s1["channels"]} == {"C_VV", "C_VH"} and s1["looks"] >= 4.4
+    assert s1["facts"]["radiometry"] == "gamma0" and "footprint" not in s1["facts"]
+
+
+def test_explain_draws(
+    floodfuse: Callable[..., Outcome], refused: Callable[..., None], product: Path, tmp_path: Path
+) -> None:
+    picture, position = tmp_path / "pixel.png", at(product, 60, 50)
+    assert floodfuse("explain", product, "--at", position, "--plot", picture).returncode == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    refused(floodfuse("explain", product, "--at", position, "--plot", "pixel.txt"), "pixel.txt", ".png")
+    nowhere = tmp_path / "none" / "pixel.png"
+    refused(floodfuse("explain", product, "--at", position, "--plot", nowhere), str(nowhere), "--plot")
+    outside = floodfuse("explain", product, "--at", "0,0", "--plot", tmp_path / "other.png")
+    refused(outside, "longitude,latitude")
+    assert not (tmp_path / "other.png").exists()
+
+
+def test_inspect_tells_the_flags(floodfuse: Callable[..., Outcome], product: Path) -> None:
+    told = json.loads((product / "run.json").read_text())["advisories"]
+    with rasterio.open(product / "diagnostics.tif") as raster:
+        bits = raster.read(6)
+    for flag in told:
+        assert flag["pixels"] == int(((bits & flag["value"]) > 0).sum())
+    assert "What to keep in mind" in floodfuse("inspect", product).stdout
 
 
 def test_explain_says_when_an_input_has_changed(
