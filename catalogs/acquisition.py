@@ -150,7 +150,7 @@ class Acquisition(BaseModel):
     noise_removed: bool = Field(default=True, description="whether thermal noise was subtracted already")
     wind_weights: tuple[float, ...] | None = Field(
         default=None,
-        description="weights of the wind regimes over the acquisition, found when it is calibrated",
+        description="weights of the regimes of water over the acquisition, wind by cross-polarized level, found when it is calibrated",
     )
     cold: bool | None = Field(
         default=None, description="whether all of it lies 3 dB below its dry references, forest included"

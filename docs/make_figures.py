@@ -301,7 +301,7 @@ def water() -> Figure:
 def _regimes(axis: Axes) -> None:
     """Wind over open water under each regime, and on the whole."""
     speed = np.linspace(0.0, 20.0, 201)
-    weights = wind.usual_weights()
+    weights = np.reshape(wind.usual_weights(), (len(wind.WIND_SCALES_M_S), -1)).sum(axis=1)
     density = [2.0 * speed / s**2 * np.exp(-((speed / s) ** 2)) for s in wind.WIND_SCALES_M_S]
     shades = plt.get_cmap("Blues")(np.linspace(0.35, 0.95, len(density)))
     for curve, scale, weight, shade in zip(density, wind.WIND_SCALES_M_S, weights, shades, strict=True):
@@ -338,10 +338,15 @@ def both_polarizations() -> Figure:
         _contours(axes[0], ground[k], COLOUR[k], NAME[k], at)
     axes[0].set_title("Classes, wind not known")
     shades = plt.get_cmap("Blues")((0.45, 0.68, 0.95))
+    middle = wind.CROSS_OFFSETS_DB.index(0.0)
     names = ((0, (-22.6, -26.8)), (3, (-16.0, -26.8)), (6, (-3.2, -23.2)))
     for (r, at), shade in zip(names, shades, strict=True):
         _contours(
-            axes[1], regimes[r], matplotlib.colors.to_hex(shade), f"{wind.WIND_SCALES_M_S[r]:g} m/s", at
+            axes[1],
+            regimes[r * len(wind.CROSS_OFFSETS_DB) + middle],
+            matplotlib.colors.to_hex(shade),
+            f"{wind.WIND_SCALES_M_S[r]:g} m/s",
+            at,
         )
     _contours(axes[1], ground[BS], COLOUR[BS], NAME[BS], (-11.8, -13.6))
     axes[1].set_title("Open water by the wind of the day (Weibull scale)")

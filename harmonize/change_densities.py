@@ -26,7 +26,7 @@ from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.correlation import TEXTURE_CORRELATION
 from floodfuse.harmonize.densities import CROSS_POLARIZED, class_mean_db, class_sd_db
 from floodfuse.harmonize.dry_level import median_leverage, speckle_variance_db2
-from floodfuse.harmonize.joint import Floor, JointTable, water_densities
+from floodfuse.harmonize.joint import Floor, JointTable, mean_water_density
 from floodfuse.harmonize.joint import robust as joint_robust
 from floodfuse.harmonize.likelihood import (
     OUTLIER_DENSITY_PER_DB,
@@ -189,7 +189,7 @@ def water_table(
     weights = np.asarray(usual_weights() if wind_weights is None else wind_weights)
     planes = []
     for theta in incidence_deg:
-        density = np.tensordot(weights, water_densities(floors, looks, theta, incidence_sd_deg), 1)
+        density = mean_water_density(floors, looks, weights, theta, incidence_sd_deg)
         planes.append(np.exp(joint_robust(density[..., None])).astype(np.float32))
     return np.stack(planes)
 

@@ -32,14 +32,20 @@ from floodfuse.harmonize.likelihood import (
     hermite_nodes,
     make_monotone,
 )
-from floodfuse.harmonize.wind import usual_weights, water_level_db, water_spread_db, wind_nodes
+from floodfuse.harmonize.wind import (
+    CROSS_OFFSETS_DB,
+    usual_weights,
+    water_level_db,
+    water_spread_db,
+    wind_nodes,
+)
 
 POWER_AXIS_DB = np.arange(-38.0, 10.0 + 1e-9, 0.2)
 INCIDENCE_STEP_DEG = 1.0
 INCIDENCE_LIMITS_DEG = (15, 70)
 NATS_PER_UNIT = 1.0 / 2048.0  # of tables, which are 16-bit integers: half the memory, and steps of 0.0005 nat
-_TEXTURE_NODES = 17
-_REACH = 4.5  # of texture nodes, in spreads
+_TEXTURE_NODES = 19
+_REACH = 5.0  # of texture nodes, in spreads
 _CLEAR_OF_OUTLIERS_NATS = 0.7
 _LN10_10 = float(np.log(10.0) / 10.0)
 
@@ -115,19 +121,45 @@ def _together(parts: Sequence[Float], mass: Float) -> Float:
 def water_densities(
     floors: Sequence[Floor], looks: float, incidence_deg: float, incidence_sd_deg: float = 0.0
 ) -> Float:
-    """Joint densities of open water in each wind regime, (regime, power_a + 1, power_b + 1), per dB each."""
+    """Joint densities of open water in each regime of `wind.usual_weights`, (regime, power_a + 1, power_b + 1), per dB each."""
     winds, mass = wind_nodes()
-    parts = [
-        _given_latent(
-            f,
-            water_level_db(f.channel, incidence_deg, winds),
-            _with_angle(water_spread_db(f.channel), f.channel, EvidenceClass.OPEN_WATER, incidence_sd_deg),
-            looks,
-            incidence_deg,
-        )
-        for f in floors
-    ]
-    return np.stack([_together(parts, regime) for regime in mass])
+    parts = [_water_given_wind(f, winds, looks, incidence_deg, incidence_sd_deg) for f in floors]
+    return np.stack(
+        [
+            _together([part[offset] for part in parts], by_scale)
+            for by_scale in mass
+            for offset in range(len(CROSS_OFFSETS_DB))
+        ]
+    )
+
+
+def mean_water_density(
+    floors: Sequence[Floor],
+    looks: float,
+    weights: Float,
+    incidence_deg: float,
+    incidence_sd_deg: float = 0.0,
+) -> Float:
+    """The same over all regimes by their weights, (power_a + 1, power_b + 1): sums over winds first, which is cheaper."""
+    winds, mass = wind_nodes()
+    parts = [_water_given_wind(f, winds, looks, incidence_deg, incidence_sd_deg) for f in floors]
+    by_offset = weights.reshape(mass.shape[0], -1).T @ mass
+    return np.asarray(
+        sum(_together([part[n] for part in parts], of_winds) for n, of_winds in enumerate(by_offset))
+    )
+
+
+def _water_given_wind(
+    floor: Floor, winds: Float, looks: float, incidence_deg: float, incidence_sd_deg: float
+) -> list[Float]:
+    """(wind, power) for each offset of the cross-polarization, which a co-polarization does not have."""
+    level = water_level_db(floor.channel, incidence_deg, winds)
+    sd = _with_angle(
+        water_spread_db(floor.channel), floor.channel, EvidenceClass.OPEN_WATER, incidence_sd_deg
+    )
+    if floor.channel not in CROSS_POLARIZED:
+        return [_given_latent(floor, level, sd, looks, incidence_deg)] * len(CROSS_OFFSETS_DB)
+    return [_given_latent(floor, level + offset, sd, looks, incidence_deg) for offset in CROSS_OFFSETS_DB]
 
 
 def ground_density(
@@ -211,8 +243,7 @@ def joint_table(
     weights = np.asarray(usual_weights() if wind_weights is None else wind_weights)
     planes = []
     for theta in angles:
-        water = water_densities(floors, looks, float(theta), incidence_sd_deg)
-        curves = [np.tensordot(weights, water, 1)]
+        curves = [mean_water_density(floors, looks, weights, float(theta), incidence_sd_deg)]
         curves += [
             ground_density(floors, k, looks, float(theta), incidence_sd_deg) for k in list(EvidenceClass)[1:]
         ]
@@ -224,12 +255,22 @@ def joint_table(
 
 
 def robust(density: Float) -> Float:
-    """ln[(1 - eps) p + eps u], u = 1/45 per dB of each channel: an outlier is anything, anywhere."""
-    outlier = np.full(density.shape[-3:-1], OUTLIER_DENSITY_PER_DB**2)
-    outlier[-1, :] = OUTLIER_DENSITY_PER_DB
-    outlier[:, -1] = OUTLIER_DENSITY_PER_DB
-    outlier[-1, -1] = 1.0
-    return np.asarray(np.log((1.0 - OUTLIER_SHARE) * density + OUTLIER_SHARE * outlier[..., None]))
+    """ln of the density if each channel may be an outlier, anything anywhere, on its own: (power_a + 1, power_b + 1, ...).
+
+    (1 - e)^2 p(a, b) + e (1 - e) u [p(a) + p(b)] + e^2 u^2,   e = 0.02, u = 1/45 per dB
+
+    A pair that fits no class is then judged by each of its values. For one channel alone it is (1 - e) p + e u.
+    """
+    e, u = OUTLIER_SHARE, OUTLIER_DENSITY_PER_DB
+    out = (1.0 - e) * density
+    out[:-1, -1] += e * u
+    out[-1, :-1] += e * u
+    out[-1, -1] = 1.0
+    if density.shape[1] > 1:
+        first, second = density[:-1, -1:], density[-1:, :-1]
+        out[:-1, :-1] *= 1.0 - e
+        out[:-1, :-1] += e * (1.0 - e) * u * (first + second) + (e * u) ** 2
+    return np.asarray(np.log(out))
 
 
 def _fit_for_maps(curves: Float, channels: int) -> Float:
@@ -264,7 +305,7 @@ def _without_turns(curves: Float) -> Float:
 
 def _tells(a: Float, b: Float) -> NDArray[np.bool_]:
     """Where at least one of two classes is likelier than an outlier; elsewhere their difference means nothing."""
-    outlier = np.log(OUTLIER_SHARE * OUTLIER_DENSITY_PER_DB**2)
+    outlier = 2.0 * np.log(OUTLIER_SHARE * OUTLIER_DENSITY_PER_DB)
     return np.maximum(a, b) > outlier + _CLEAR_OF_OUTLIERS_NATS
 
 

@@ -38,7 +38,10 @@ _LEAST_M_S, _MOST_M_S, _NODES = 0.5, 32.0, 28
 # floor once it is subtracted. C band: -38.7 and -31.5 dB at 5 and 10 m/s; -27 dB gamma0 in products (3.2, 3.6). L band: -31
 # dB gamma0 (3.6), rising 6 to 7 dB from 5 to 25 m/s as HH does (Yueh et al. 2010).
 _CROSS_DB = {"C": (-39.0, 23.3, -28.0), "L": (-32.5, 9.3, -40.0)}
-_CROSS_SD_DB = 2.5
+# How far the level of a scene may lie from these, and how much water then still differs within it [dB]: together the 2.5 dB of
+# the prior table.
+CROSS_OFFSETS_DB = (-3.5, -1.75, 0.0, 1.75, 3.5)
+_CROSS_OFFSET_SD_DB, _CROSS_SD_DB = 2.1, 1.35
 _CO_SD_DB = {
     "C_VV": 2.0,  # shelter, slicks and plants within a pixel
     "C_HH": float(np.hypot(2.0, POLARIZATION_RATIO_SD_DB)),
@@ -50,10 +53,15 @@ Float = NDArray[np.float64]
 
 
 def usual_weights() -> tuple[float, ...]:
-    """Prior weights of `WIND_SCALES_M_S`: lognormal about 5 m/s, a factor of two either way; they sum to 1."""
-    scales = np.log(np.asarray(WIND_SCALES_M_S))
-    mass = np.exp(-0.5 * ((scales - np.log(_USUAL_SCALE_M_S)) / _SCALE_SPREAD) ** 2)
-    return tuple(float(w) for w in mass / mass.sum())
+    """Prior weights of the regimes, `WIND_SCALES_M_S` by `CROSS_OFFSETS_DB`, the latter running faster; they sum to 1.
+
+    Scales are lognormal about 5 m/s, a factor of two either way; offsets normal with 2.1 dB.
+    """
+    scales, offsets = np.log(np.asarray(WIND_SCALES_M_S)), np.asarray(CROSS_OFFSETS_DB)
+    by_scale = np.exp(-0.5 * ((scales - np.log(_USUAL_SCALE_M_S)) / _SCALE_SPREAD) ** 2)
+    by_offset = np.exp(-0.5 * (offsets / _CROSS_OFFSET_SD_DB) ** 2)
+    mass = np.outer(by_scale / by_scale.sum(), by_offset / by_offset.sum())
+    return tuple(float(w) for w in mass.ravel())
 
 
 def wind_nodes() -> tuple[Float, Float]:

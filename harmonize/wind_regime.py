@@ -29,7 +29,7 @@ from floodfuse.harmonize.joint import (
     robust,
     water_densities,
 )
-from floodfuse.harmonize.wind import WIND_SCALES_M_S, usual_weights
+from floodfuse.harmonize.wind import CROSS_OFFSETS_DB, WIND_SCALES_M_S, usual_weights
 
 PRIOR_SAMPLES = 500.0  # what the usual weights count for, in samples (harmonization.md 4.4)
 LEAST_SAMPLES = 500
@@ -55,7 +55,16 @@ class WindRegime(NamedTuple):
     @property
     def scale_m_s(self) -> float:
         """Mean scale of the wind, m/s."""
-        return float(np.dot(self.weights, WIND_SCALES_M_S))
+        return float(
+            np.reshape(self.weights, (len(WIND_SCALES_M_S), -1)).sum(axis=1) @ np.asarray(WIND_SCALES_M_S)
+        )
+
+    @property
+    def cross_offset_db(self) -> float:
+        """Mean offset of the cross-polarization of water from its usual level, dB."""
+        return float(
+            np.reshape(self.weights, (len(WIND_SCALES_M_S), -1)).sum(axis=0) @ np.asarray(CROSS_OFFSETS_DB)
+        )
 
 
 def wind_regime(
@@ -112,7 +121,7 @@ def _densities_at(
 
     angle = np.rint(theta).astype(np.intp)
     cells, number = np.unique(np.stack([angle, cell(first), cell(second)]), axis=1, return_counts=True)
-    water = np.empty((cells.shape[1], len(WIND_SCALES_M_S)))
+    water = np.empty((cells.shape[1], len(usual_weights())))
     ground = np.empty((cells.shape[1], len(DRY) + 1))
     for a in np.unique(cells[0]):
         here = cells[0] == a

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize import optical
 from floodfuse.harmonize.classes import FLOODED, EvidenceClass
-from floodfuse.harmonize.joint import POWER_AXIS_DB, Floor, ground_density, water_densities
+from floodfuse.harmonize.joint import POWER_AXIS_DB, Floor, ground_density, mean_water_density
 from floodfuse.harmonize.optical import MNDWI_DENSITY, NDWI_DENSITY, IndexDensity
 from floodfuse.harmonize.wind import usual_weights
 from floodfuse.pipeline.explain import ChannelView, Explanation, SensorView
@@ -127,7 +127,7 @@ def class_densities(channel: ChannelView, view: SensorView) -> dict[EvidenceClas
     floors = (Floor(channel.channel, channel.nesz_sigma0_db),)
     looks, theta = float(view.looks or 1.0), view.observed["incidence"]
     weights = np.asarray(view.facts.get("wind_weights") or usual_weights())
-    curves = {EvidenceClass.OPEN_WATER: np.tensordot(weights, water_densities(floors, looks, theta), 1)}
+    curves = {EvidenceClass.OPEN_WATER: mean_water_density(floors, looks, weights, theta)}
     for k in list(EvidenceClass)[1:]:
         curves[k] = ground_density(floors, k, looks, theta)
     return {k: np.asarray(curve)[:-1, 0] for k, curve in curves.items()}

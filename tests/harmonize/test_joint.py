@@ -17,10 +17,12 @@ from floodfuse.harmonize.joint import (
     ground_density,
     joint_table,
     leading,
+    mean_water_density,
     robust,
     water_densities,
 )
 from floodfuse.harmonize.likelihood import log_density, per_db
+from floodfuse.harmonize.wind import usual_weights
 
 Float = NDArray[np.float64]
 
@@ -61,6 +63,15 @@ def test_water_integrates_to_one_in_every_wind_regime(pair: tuple[Floor, Floor])
     for regime in water_densities(pair, 6.5, 38.0):
         assert regime[:-1, :-1].sum() * STEP**2 == pytest.approx(1.0, abs=5e-3)
         assert regime[:-1, -1].sum() * STEP == pytest.approx(1.0, abs=5e-3)
+
+
+@pytest.mark.parametrize("pair", [PAIR, L_PAIR, PAIR[:1], PAIR[1:]])
+def test_mean_over_regimes_is_that_of_the_regimes(pair: tuple[Floor, ...]) -> None:
+    weights = np.random.default_rng(0).dirichlet(np.ones(len(usual_weights())))
+    each = np.tensordot(weights, water_densities(pair, 6.5, 33.0, 1.0), 1)
+    np.testing.assert_allclose(
+        mean_water_density(pair, 6.5, weights, 33.0, 1.0), each, rtol=1e-10, atol=1e-300
+    )
 
 
 def test_polarizations_of_a_class_correlate_as_their_texture_and_speckle_let_them() -> None:
@@ -142,11 +153,18 @@ def test_table_equals_quadrature_between_its_points(k: EvidenceClass) -> None:
         for di in (0, 1)
         for dj in (0, 1)
     )
-    exact = robust(
-        np.exp(quadrature(10 ** (at[0] / 10), 10 ** (at[1] / 10), k))[:, None, None, None]
-        * np.ones((1, 2, 2, 1))
-    )
-    assert np.abs(looked - exact[:, 0, 0, 0]).max() < 0.01
+    alone = [
+        np.exp(
+            per_db(
+                log_density(10 ** (x / 10), m, sd, 6.5, 10 ** (f.nesz_db / 10) / np.cos(np.deg2rad(38.0))),
+                10 ** (x / 10),
+            )
+        )
+        for x, m, sd, f in zip(at, means, [class_sd_db(f.channel, k) for f in PAIR], PAIR, strict=True)
+    ]
+    p, e, u = np.exp(quadrature(10 ** (at[0] / 10), 10 ** (at[1] / 10), k)), 0.02, 1 / 45
+    exact = np.log((1 - e) ** 2 * p + e * (1 - e) * u * (alone[0] + alone[1]) + (e * u) ** 2)
+    assert np.abs(looked - exact).max() < 0.01
 
 
 def test_angles_between_the_tabulated_ones_are_interpolated_to_a_hundredth_of_a_nat() -> None:
@@ -157,10 +175,10 @@ def test_angles_between_the_tabulated_ones_are_interpolated_to_a_hundredth_of_a_
 
 
 def test_no_difference_between_two_classes_exceeds_what_outliers_allow(table: Float) -> None:
-    """Robust: no class lies further behind the best than its density over the outliers' would have it."""
+    """Robust: no class lies further behind the best than its density over that of two outliers would have it."""
     behind = (table.max(axis=-1) - table.min(axis=-1))[:, :-1, :-1]
     peak = max(ground_density(PAIR, k, 6.5, 38.0)[:-1, :-1].max() for k in list(EvidenceClass)[1:])
-    assert behind.max() < np.log(peak / (0.02 / 45.0**2)) + 0.5
+    assert behind.max() < np.log(peak / (0.02 / 45.0) ** 2) + 0.5
     alone = (table.max(axis=-1) - table.min(axis=-1))[:, :-1, -1]
     assert alone.max() < 5.75
 

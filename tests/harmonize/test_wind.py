@@ -11,13 +11,14 @@ from floodfuse.harmonize.densities import class_mean_db, class_sd_db
 from floodfuse.harmonize.joint import Floor
 from floodfuse.harmonize.water import cmod5n_mean, l_water_db
 from floodfuse.harmonize.wind import (
+    CROSS_OFFSETS_DB,
     WIND_SCALES_M_S,
     usual_weights,
     water_level_db,
     water_spread_db,
     wind_nodes,
 )
-from floodfuse.harmonize.wind_regime import MOST_LOOK_ALIKE, wind_regime
+from floodfuse.harmonize.wind_regime import MOST_LOOK_ALIKE, WindRegime, wind_regime
 
 Float = NDArray[np.float64]
 C_PAIR = (Floor("C_VV", -24.0), Floor("C_VH", -26.0))
@@ -29,6 +30,7 @@ TO_GAMMA_DB = -10 * np.log10(np.cos(np.deg2rad(38.0)))
 def test_weights_and_masses_are_shares() -> None:
     winds, mass = wind_nodes()
     assert sum(usual_weights()) == pytest.approx(1.0)
+    assert len(usual_weights()) == len(WIND_SCALES_M_S) * len(CROSS_OFFSETS_DB)
     np.testing.assert_allclose(mass.sum(axis=1), 1.0)
     assert (np.diff(winds) > 0).all()
 
@@ -66,22 +68,21 @@ def test_waves_in_vh_are_those_of_the_sentinel_1_function(wind: float, expected:
 def test_usual_winds_give_the_prior_tables_water() -> None:
     """Prior table 3.6: -18.1 dB at C-VV, -27 at C-VH, -22.5 at L-HH, -31 at L-HV; within its own uncertainty of 2 dB."""
     winds, mass = wind_nodes()
-    share = np.asarray(usual_weights()) @ mass
+    share = np.reshape(usual_weights(), (len(WIND_SCALES_M_S), -1)).sum(axis=1) @ mass
     open_wind = np.where(winds > 2.0, share, 0.0) / share[winds > 2.0].sum()
     for channel, expected in {"C_VV": -18.1, "C_VH": -27.0, "L_HH": -22.5, "L_HV": -31.0}.items():
         assert (open_wind * water_level_db(channel, 38.0, winds)).sum() == pytest.approx(expected, abs=2.0)
 
 
-def water(rng: np.random.Generator, pair: tuple[Floor, Floor], scale: float, n: int) -> tuple[Float, Float]:
+def water(
+    rng: np.random.Generator, pair: tuple[Floor, Floor], scale: float, n: int, cross_offset_db: float = 0.0
+) -> tuple[Float, Float]:
     wind = scale * np.sqrt(-np.log(rng.random(n)))
-    return with_speckle(
-        rng,
-        pair,
-        [
-            water_level_db(f.channel, 38.0, wind) + water_spread_db(f.channel) * rng.standard_normal(n)
-            for f in pair
-        ],
-    )
+    levels = [
+        water_level_db(f.channel, 38.0, wind) + water_spread_db(f.channel) * rng.standard_normal(n)
+        for f in pair
+    ]
+    return with_speckle(rng, pair, [levels[0], levels[1] + cross_offset_db])
 
 
 def ground(
@@ -119,11 +120,23 @@ def test_wind_of_an_acquisition_is_recovered(pair: tuple[Floor, Floor], scale: f
     n = 5000
     low, soil = (ground(rng, pair, k, n // 2) for k in (EvidenceClass.DRY_LOW_VEG, EvidenceClass.BARE_SOIL))
     found = wind_regime(joined(water(rng, pair, scale, n), low, soil), np.full(2 * n, 38.0), pair, LOOKS)
-    usual_scale = float(np.dot(usual_weights(), WIND_SCALES_M_S))
+    usual_scale = WindRegime(usual_weights(), 0.0, 0).scale_m_s
     assert abs(np.log(found.scale_m_s / scale)) < 0.45
     assert abs(found.scale_m_s - scale) < abs(usual_scale - scale)
     assert 0.25 < found.water_share < 0.6  # under strong wind much of it could as well be soil
     assert sum(found.weights) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("offset", [-3.0, 0.0, 3.0])
+def test_level_of_cross_polarization_over_water_is_recovered(offset: float) -> None:
+    """What is left of the noise floor, and what waves add, differ from scene to scene."""
+    rng = np.random.default_rng(6)
+    quiet = (Floor("L_HH", -34.0), Floor("L_HV", -38.0))
+    low = ground(rng, quiet, EvidenceClass.DRY_LOW_VEG, 5000)
+    found = wind_regime(
+        joined(water(rng, quiet, 5.6, 5000, offset), low), np.full(10_000, 38.0), quiet, LOOKS
+    )
+    assert found.cross_offset_db == pytest.approx(offset, abs=1.0)
 
 
 @pytest.mark.parametrize("pair", [C_PAIR, L_PAIR])

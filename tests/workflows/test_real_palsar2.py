@@ -19,6 +19,7 @@ from floodfuse.catalogs import static
 from floodfuse.catalogs.acquisition import Acquisition, MaskConvention
 from floodfuse.harmonize.classes import DRY, Decider, EvidenceClass
 from floodfuse.harmonize.radiometry import to_db
+from floodfuse.pipeline.calibrate import calibrated
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.scene import node_path, prepare, read_scene
 from floodfuse.pipeline.weigh import weigh
@@ -120,7 +121,7 @@ def test_water_evidence_separates_ocean_from_land(
 ) -> None:
     """Open water against the best dry class."""
     kept = {name: a for name, a in acquisition.assets.items() if name in (*pols, "incidence", "mask")}
-    part = acquisition.model_copy(update={"assets": kept})
+    (part,) = calibrated([acquisition.model_copy(update={"assets": kept})])
     nats = weigh([part], read_scene([part], grid), grid, part.time)[Decider.ALOS2].nats
     water = nats[..., EvidenceClass.OPEN_WATER] - nats[..., [int(k) for k in DRY]].max(axis=-1)
     known = np.isfinite(water)
