@@ -13,6 +13,7 @@ from rich.table import Table
 
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.classes import LEGEND
+from floodfuse.harmonize.wind_regime import WindRegime
 from floodfuse.pipeline.compare import compare
 from floodfuse.pipeline.explain import Explanation, SensorView, explain
 from floodfuse.pipeline.explain_plot import write_plot
@@ -233,7 +234,17 @@ def _show_sensor(view: SensorView, found: Explanation) -> None:
         floors = ", ".join(f"{c.channel} {c.noise_floor_db:.1f} dB" for c in view.channels)
         console.say(f"    {view.looks:.3g} looks; noise floor at this angle: {floors}")
     for name, fact in view.facts.items():
-        console.say(f"    {name.replace('_', ' ')}: {_in_words(fact)}")
+        told = _water(fact) if name == "wind_weights" else _in_words(fact)
+        console.say(f"    {'water' if name == 'wind_weights' else name.replace('_', ' ')}: {told}")
+
+
+def _water(weights: list[float]) -> str:
+    """Weights of water's regimes by their means."""
+    regime = WindRegime(tuple(weights), 0.0, 0)
+    return (
+        f"over the whole scene, winds of scale {regime.scale_m_s:.1f} m/s, and a cross-polarized level of water "
+        f"{regime.cross_offset_db:+.1f} dB off the usual"
+    )
 
 
 def _distance(hours: float) -> str:
