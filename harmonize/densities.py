@@ -137,11 +137,20 @@ def class_mean_db(channel: str, k: EvidenceClass, incidence_deg: ArrayLike) -> F
     return np.asarray(level.mean_db + level.sigma0_slope_db_deg * (theta - REFERENCE_DEG) + to_gamma)
 
 
+# Forest at L band lies at -7.5 dB in the table and at -6.0 dB in the models: stands differ between regions by as much, and both
+# must be likely. A flooded stand is that stand with water under it.
+_FOREST_REGIONS_DB = 1.5
+
+
 def class_sd_db(channel: str, k: EvidenceClass, incidence_deg: float = REFERENCE_DEG) -> float:
-    """Spread [dB] of a class, without speckle: the prior table's at 38 deg, times the models' ratio to it elsewhere."""
+    """Spread [dB] of a class, without speckle: the prior table's at 38 deg, times the models' ratio to it elsewhere.
+
+    Forest at L band has the spread between regions on top.
+    """
     model = _model(channel, k)
     ratio = 1.0 if model is None else float(np.interp(incidence_deg, model[0], model[2]))
-    return TABLE[channel][k].sd_db * ratio
+    regions = _FOREST_REGIONS_DB if channel[0] == "L" and k in (_FF, _DF) else 0.0
+    return float(np.hypot(TABLE[channel][k].sd_db * ratio, regions))
 
 
 def class_slope_db(channel: str, k: EvidenceClass) -> float:

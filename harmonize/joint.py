@@ -6,7 +6,7 @@ over; given it they are independent, each with its own spread and speckle:
     p(S_a, S_b | k) = sum_z w_z p(S_a | z, k) p(S_b | z, k)
 
 For open water z is the wind, which brightens the co-polarization and leaves the cross-polarization at the noise floor
-(`wind`). For any other class it is texture: both levels move by sqrt(rho) s_k z, with rho = 0.6 (harmonization.md 6), and what
+(`wind`). For any other class it is texture: both levels move by sqrt(rho) s_k z, with rho = 0.6 and less under trees at L band (`correlation`), and what
 they do not share is s_k sqrt(1 - rho). Each factor is the exact Gamma-lognormal density of `likelihood`, per dB.
 
 Then the joint density is made fit for maps as in `likelihood`: an outlier share, and no turning over in the tails.
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from floodfuse.harmonize.classes import COUNTERPARTS, DRY, EvidenceClass
-from floodfuse.harmonize.correlation import TEXTURE_CORRELATION
+from floodfuse.harmonize.correlation import texture_correlation
 from floodfuse.harmonize.densities import CROSS_POLARIZED, class_mean_db, class_sd_db, class_slope_db
 from floodfuse.harmonize.likelihood import (
     OUTLIER_DENSITY_PER_DB,
@@ -172,7 +172,8 @@ def ground_density(
     """Joint density of a class other than open water, (power_a + 1, power_b + 1), per dB each."""
     texture = np.linspace(-_REACH, _REACH, _TEXTURE_NODES)
     mass = np.exp(-0.5 * texture**2)
-    shared, own = np.sqrt(TEXTURE_CORRELATION), np.sqrt(1.0 - TEXTURE_CORRELATION)
+    rho = texture_correlation(k, floors[0].channel, floors[-1].channel)
+    shared, own = np.sqrt(rho), np.sqrt(1.0 - rho)
     parts = []
     for f in floors:
         sd = _with_angle(class_sd_db(f.channel, k, incidence_deg), f.channel, k, incidence_sd_deg)

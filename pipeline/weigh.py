@@ -22,6 +22,7 @@ from floodfuse.harmonize import decay, optical, speckle
 from floodfuse.harmonize.change import combine
 from floodfuse.harmonize.change_densities import change_model
 from floodfuse.harmonize.classes import Decider, EvidenceClass
+from floodfuse.harmonize.correlation import band_correlation, discounted
 from floodfuse.harmonize.densities import channel_name
 from floodfuse.harmonize.evidence import (
     AGGREGATION_HALO_PX,
@@ -59,6 +60,7 @@ _INDEPENDENT_SHARE = (
 # Looks gained by interpolating between four pixels, over all places between them, where neighbours correlate by 0.45:
 # ((2 + 0.45) / 3)^-2.
 _INTERPOLATED = 1.5
+_BAND_RADARS = (Decider.SENTINEL1, Decider.ALOS2)
 _DECLARED_ANGLE_SD_DEG = 3.0  # a swath of ten degrees, given as one number
 _SLOPES_DEG = 5.0  # by which local angles may leave those of level ground; beyond, the nearest angle counts
 _LEAST_POWER = 1e-6  # filters divide by it
@@ -249,7 +251,27 @@ def weigh(
             passed,
             hints_of(acquisition, node, grid, references_of(acquisition, scene)),
         )
-    return result
+    return _counted_once(result)
+
+
+def _counted_once(evidence: dict[Decider, Evidence]) -> dict[Decider, Evidence]:
+    """Where both radars speak of a pixel, each counts for what it adds: they see one wind and one soil."""
+    c_band, l_band = evidence.get(Decider.SENTINEL1), evidence.get(Decider.ALOS2)
+    if c_band is None or l_band is None:
+        return evidence
+    apart = 24.0 * np.abs(_days_of(c_band) - _days_of(l_band))
+    both = np.isfinite(apart)
+    rho = np.where(both, band_correlation(np.where(both, apart, 0.0)), 0.0).astype(np.float32)
+    pooled = {who: evidence[who]._replace(nats=discounted(evidence[who].nats, rho)) for who in _BAND_RADARS}
+    return {who: pooled.get(who, e) for who, e in evidence.items()}
+
+
+def _days_of(evidence: Evidence) -> Float32:
+    """When each pixel was seen by the pass that spoke for it, days from the product's time; NaN where none did."""
+    days = np.full(evidence.age_hours.shape, np.nan, np.float32)
+    for passed in evidence.passes:
+        days = np.where(np.isnan(days) & evidence.seen[passed.name], np.float32(passed.days), days)
+    return days
 
 
 def _noted(earlier: Evidence | None, now: Evidence, passed: Pass, hints: dict[str, Float32]) -> Evidence:

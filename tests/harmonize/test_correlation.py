@@ -1,42 +1,69 @@
-"""What channels of one pass are worth together (harmonization.md 6)."""
+"""What channels and bands are worth together (harmonization.md 3.6 and 6)."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from floodfuse.harmonize.correlation import channel_correlation, channel_weights
-from floodfuse.harmonize.densities import CROSS_POLARIZED
+from floodfuse.harmonize.classes import EvidenceClass
+from floodfuse.harmonize.correlation import (
+    TEXTURE_CORRELATION,
+    band_correlation,
+    discounted,
+    texture_correlation,
+)
+
+W, FF, FH, FU, DF, DV, BS, U = EvidenceClass
 
 
-def test_channels_share_their_texture_so_two_are_worth_less_than_two() -> None:
-    """6: sum of weights n_eff = n^2 / sum of rho; factors 1/(1+rho) = 1, .769, .667, .5 for rho 0, .3, .5, 1."""
-    c_band, l_band = ["C_VV", "C_VH"], ["L_HH", "L_HV"]
-    assert channel_correlation(c_band, 4.4) == pytest.approx(0.343, abs=0.001)
-    assert channel_correlation(l_band, 4.4) > channel_correlation(
-        c_band, 4.4
-    )  # wider classes, the same speckle
-    assert channel_correlation(c_band, 1e9) == pytest.approx(0.6, abs=1e-6)
-    for names in (c_band, l_band):
-        for looks in (1.0, 4.4, 40.0):
-            rho = channel_correlation(names, looks)
-            assert channel_weights(names, [], looks) == pytest.approx([1 / (1 + rho)] * 2)
-            co, cross = channel_weights(names, CROSS_POLARIZED, looks)
-            assert cross == 1.0
-            assert co + cross == pytest.approx(2 / (1 + rho))
-            assert channel_weights(names[::-1], CROSS_POLARIZED, looks) == [cross, co]
+@pytest.mark.parametrize("k", [DF, DV, BS, FF, U])
+def test_c_band_shares_its_texture_and_l_band_forest_does_not(k: EvidenceClass) -> None:
+    assert texture_correlation(k, "C_VV", "C_VH") == TEXTURE_CORRELATION
+    l_band = texture_correlation(k, "L_HH", "L_HV")
+    if k is FF:
+        assert l_band == 0.0
+    elif k is DF:
+        assert l_band == pytest.approx(0.44, abs=0.05)
+    else:
+        assert l_band == TEXTURE_CORRELATION
 
 
-@pytest.mark.parametrize("name", ["C_VV", "L_HH", "L_HV"])
-@pytest.mark.parametrize("leading", [[], CROSS_POLARIZED])
-def test_a_single_channel_counts_once(name: str, leading: list[str]) -> None:
-    assert channel_weights([name], leading, 4.4) == [1.0]
+@pytest.mark.parametrize(("hours", "expected"), [(0.0, 0.63), (12.0, 0.356), (-12.0, 0.356), (1e4, 0.313)])
+def test_bands_share_wind_for_hours_and_soil_for_good(hours: float, expected: float) -> None:
+    """3.6: correlations of water .95, soil .75."""
+    assert band_correlation(hours) == pytest.approx(expected, abs=0.01)
 
 
-@pytest.mark.parametrize("names", [["L_HH", "L_HV", "L_VH", "L_VV"], ["L_HH", "L_HV", "L_VV"]])
-@pytest.mark.parametrize("looks", [1.0, 4.4, 110.0])
-def test_every_channel_of_full_polarimetry_counts_something(names: list[str], looks: float) -> None:
-    for leading in (CROSS_POLARIZED, ["L_HH", "L_VV"]):
-        weights = channel_weights(names, leading, looks)
-        assert all(0.0 < weight <= 1.0 for weight in weights)
-        rho = channel_correlation(names, looks)
-        assert sum(weights) == pytest.approx(len(names) / (1 + (len(names) - 1) * rho))
+def evidence(seed: int = 0) -> np.ndarray:
+    nats = np.random.default_rng(seed).uniform(-4.0, 0.0, (5, 6, 8)).astype(np.float32)
+    nats -= nats.max(axis=-1, keepdims=True)
+    nats[0, 0] = np.nan
+    return nats
+
+
+def test_without_the_other_band_evidence_stays_as_it_is_to_the_last_bit() -> None:
+    np.testing.assert_array_equal(discounted(evidence(), np.zeros((5, 6), np.float32)), evidence())
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.5, 1.0])
+def test_two_alike_are_worth_what_they_share_leaves(rho: float) -> None:
+    """Factors 1 / (1 + rho) = .769, .667, .5 on open ground; double bounce counts in full."""
+    nats, correlation = evidence(), np.full((5, 6), rho, np.float32)
+    found = discounted(nats, correlation)
+    for a, b in ((W, BS), (W, DV), (FH, DV), (DF, BS)):
+        np.testing.assert_allclose(
+            found[..., a] - found[..., b], (nats[..., a] - nats[..., b]) / (1 + rho), atol=1e-5
+        )
+    for flooded, dry in ((FF, DF), (FU, U)):
+        np.testing.assert_allclose(
+            found[..., flooded] - found[..., dry], nats[..., flooded] - nats[..., dry], atol=1e-5
+        )
+    assert np.nanmax(found) == 0.0
+    assert np.isnan(found[0, 0]).all()
+
+
+def test_a_copy_adds_nothing_on_open_ground() -> None:
+    """Property 24: the same evidence twice, wholly correlated, is that evidence once."""
+    nats, correlation = evidence(3), np.ones((5, 6), np.float32)
+    both = 2.0 * discounted(nats, correlation)
+    np.testing.assert_allclose(both[..., W] - both[..., BS], nats[..., W] - nats[..., BS], atol=1e-5)
