@@ -217,6 +217,8 @@ def estimate(surfaces: Float) -> Estimate | None:
     if solved is None:
         return None
     (row, column), covariance = solved
+    if np.linalg.matrix_rank(covariance, hermitian=True) < 2:  # so few windows that they can't disagree
+        return Estimate(float(row), float(column), np.inf, np.inf, 0.0, len(kept), _distinctness(kept, start))
     length2 = np.array([row, column]) @ np.linalg.solve(covariance, [row, column])
     return Estimate(
         float(row),

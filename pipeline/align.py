@@ -10,10 +10,9 @@ of a scene is moved like the whole of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -28,8 +27,8 @@ from floodfuse.harmonize import alignment
 from floodfuse.harmonize.alignment import HALO_PX, REACH_PX, WINDOW_PX, Estimate
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.grid import Grid, grid_for
-from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel
-from floodfuse.pipeline.scene import node_path, read_scene
+from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel, stamps
+from floodfuse.pipeline.scene import node_path, prepare, read_scene
 
 WORKING_M = 10.0
 _FINER = 2.5  # working pixels across a pixel of the coarser image, where that exceeds 25 m
@@ -46,33 +45,77 @@ _DARKEST_REFLECTANCE = 0.001
 _FLOOR_DB = -30.0  # of a polarization without a stated noise floor
 
 Float32 = NDArray[np.float32]
+ORDER = (
+    Sensor.SENTINEL2,
+    Sensor.SENTINEL1,
+    Sensor.ALOS2,
+)  # those that lie best first: optics, then the finer pixels
 _known: dict[tuple[str, ...], Estimate | None] = {}
 
 
-def aligned(acquisitions: Sequence[Acquisition], workers: int = 2) -> tuple[Acquisition, ...]:
-    """The same prepared acquisitions in the same order, radars with their `shift` found, recorded and, if sound, applied."""
-    done = {a.id: a for a in acquisitions}
-    order = _sensors(acquisitions)
-    for rank, sensor in enumerate(order[1:], start=1):
-        for target in (a for a in acquisitions if a.sensor is sensor):
-            anchors = [_by_time(done.values(), better, target) for better in order[:rank]]
-            done[target.id] = target.model_copy(update={"shift": _shift(target, anchors, workers)})
-    return tuple(done[a.id] for a in acquisitions)
+def aligned(
+    acquisitions: Sequence[Acquisition], workers: int = 2, beside: Sequence[Acquisition] = ()
+) -> tuple[Acquisition, ...]:
+    """The same prepared acquisitions in the same order, radars with their `shift` found, recorded and, if sound, applied.
+
+    Parameters
+    ----------
+    acquisitions : prepared, those to be mapped
+    beside : not prepared, any that share ground with them, the same whatever area is mapped; they may be anchors, unless
+        preparing refuses them
+    """
+    search = _Search(beside, workers)
+    for acquisition in acquisitions:
+        search.ready[acquisition.id] = acquisition
+    return tuple(search.placed(a) for a in acquisitions)
 
 
-def _sensors(acquisitions: Iterable[Acquisition]) -> list[Sensor]:
-    """Sensors at hand, those that lie best first."""
-    at_hand = {a.sensor for a in acquisitions}
-    radars = [s for s in RADARS if s in at_hand]
-    if len(radars) > 1:
-        finest = {s: min(pixel_m(a) for a in acquisitions if a.sensor is s) for s in radars}
-        radars.sort(key=lambda s: round(finest[s], 1))
-    return ([Sensor.SENTINEL2] if Sensor.SENTINEL2 in at_hand else []) + radars
+class _Search:
+    """Acquisitions that may be anchors, prepared when they are needed, and where each radar was found to lie."""
 
+    def __init__(self, beside: Sequence[Acquisition], workers: int) -> None:
+        self.beside, self.workers = beside, workers
+        self.ready: dict[str, Acquisition | None] = {}
+        self._placed: dict[str, Acquisition] = {}
 
-def _by_time(among: Iterable[Acquisition], sensor: Sensor, target: Acquisition) -> list[Acquisition]:
-    found = [a for a in among if a.sensor is sensor]
-    return sorted(found, key=lambda a: (abs(a.time - target.time), a.id))
+    def placed(self, target: Acquisition) -> Acquisition:
+        """A prepared acquisition with its shift; optical ones, and terrain, lie where they say."""
+        if target.sensor not in RADARS:
+            return target
+        if target.id not in self._placed:
+            better = [
+                s for s in ORDER[: ORDER.index(target.sensor)] if any(a.sensor is s for a in self._known())
+            ]
+            anchors = [self._anchors(sensor, target) for sensor in better]
+            shift = _shift(target, better, anchors, self.workers) if better else None
+            self._placed[target.id] = target.model_copy(update={"shift": shift})
+        return self._placed[target.id]
+
+    def _anchors(self, sensor: Sensor, target: Acquisition) -> list[Acquisition]:
+        """Nearest in time first, at most as many as are tried, all of which share ground with the target."""
+        outline = _outline(target)
+        near = sorted(
+            (a for a in self._known() if a.sensor is sensor and _outline(a).intersection(outline).area > 0.0),
+            key=lambda a: (abs(a.time - target.time), a.id),
+        )
+        found: list[Acquisition] = []
+        for candidate in near:
+            if len(found) == _ANCHORS_TRIED:
+                break
+            if (usable := self._prepared(candidate)) is not None:
+                found.append(self.placed(usable))
+        return found
+
+    def _known(self) -> list[Acquisition]:
+        return list({a.id: a for a in (*self.beside, *filter(None, self.ready.values()))}.values())
+
+    def _prepared(self, acquisition: Acquisition) -> Acquisition | None:
+        if acquisition.id not in self.ready:
+            try:
+                self.ready[acquisition.id] = prepare([acquisition])[0]
+            except BadRequest:
+                self.ready[acquisition.id] = None
+        return self.ready[acquisition.id]
 
 
 class _Answer(NamedTuple):
@@ -84,11 +127,13 @@ class _Answer(NamedTuple):
     doubt: str | None
 
 
-def _shift(target: Acquisition, anchors: Sequence[Sequence[Acquisition]], workers: int) -> Shift:
+def _shift(
+    target: Acquisition, sensors: Sequence[Sensor], anchors: Sequence[Sequence[Acquisition]], workers: int
+) -> Shift:
     """What the anchors, by sensor, say together; where none does, why the first that shares ground did not."""
     answers = [answer for of_sensor in anchors for answer in _answers(target, of_sensor, workers)]
     if not answers:
-        names = ", ".join(str(of_sensor[0].sensor) for of_sensor in anchors if of_sensor)
+        names = ", ".join(sensors)
         return Shift(applied=False, reason=f"no acquisition of {names} shares ground with it")
     sure = [a for a in answers if a.doubt is None]
     if not sure:
@@ -188,17 +233,11 @@ def places(ground: Grid, footprints: Sequence[BaseGeometry]) -> list[Grid]:
 
 def _measured(target: Acquisition, anchor: Acquisition, ground: Grid, workers: int) -> Estimate | None:
     """The shift between two acquisitions in pixels of `ground`; measured once for the same files in a process."""
-    key = (target.model_dump_json(), anchor.model_dump_json(), *_stamps(target), *_stamps(anchor))
+    key = (target.model_dump_json(), anchor.model_dump_json(), *stamps(target), *stamps(anchor))
     if key not in _known:
         where = places(ground, [_outline(target), _outline(anchor)])
         _known[key] = _measure(target, anchor, where, workers)
     return _known[key]
-
-
-def _stamps(acquisition: Acquisition) -> list[str]:
-    """When local files last changed."""
-    files = sorted({asset.href for asset in acquisition.assets.values()})
-    return [f"{f}@{Path(f).stat().st_mtime_ns}" for f in files if "://" not in f and Path(f).exists()]
 
 
 def _measure(

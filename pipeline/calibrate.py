@@ -20,9 +20,10 @@ from floodfuse.harmonize.joint import Floor
 from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.grid import Grid, utm_of
-from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel
+from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel, stamps
+from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.scene import node_path, read_scene
-from floodfuse.pipeline.weigh import channels_of, incidence_sd_deg, looks_on
+from floodfuse.pipeline.weigh import channels_of, incidence_sd_deg
 
 NATIVE_PER_SAMPLE = 4
 WINDOW_SAMPLES = 32  # a side
@@ -43,13 +44,13 @@ def calibrated(acquisitions: Sequence[Acquisition], workers: int = 2) -> tuple[A
 def _calibrated(acquisition: Acquisition) -> Acquisition:
     if acquisition.sensor not in RADARS or len(channels_of(acquisition)) < 2:
         return acquisition
-    found = _regime(acquisition.model_dump_json())
+    found = _regime(acquisition.model_dump_json(), stamps(acquisition))
     return acquisition.model_copy(update={"wind_weights": tuple(round(w, 6) for w in found.weights)})
 
 
 @lru_cache(maxsize=256)
-def _regime(acquisition_json: str) -> WindRegime:
-    """By everything that is known of the acquisition: the same files read in another way are another acquisition."""
+def _regime(acquisition_json: str, _: tuple[str, ...]) -> WindRegime:
+    """By everything that is known of the acquisition and when its files last changed: read in another way it is another."""
     acquisition = Acquisition.model_validate_json(acquisition_json)
     channels = channels_of(acquisition)
     floors = tuple(Floor(name, acquisition.nesz_db[pol]) for name, pol in channels.items())
@@ -74,11 +75,13 @@ def _regime(acquisition_json: str) -> WindRegime:
     return wind_regime((first, second), np.concatenate(angles), floors, looks, incidence_sd_deg(acquisition))
 
 
-def footprint_windows(acquisition: Acquisition, native_per_sample: int, samples: int) -> Iterator[Grid]:
+def footprint_windows(
+    acquisition: Acquisition, native_per_sample: int, samples: int, most_windows: int = MOST_WINDOWS
+) -> Iterator[Grid]:
     """Windows of so many samples a side, spread evenly over an acquisition's footprint, in its UTM zone.
 
     They lie side by side on the absolute lattice; of those that meet the footprint every n-th along rows and columns is
-    taken, so that there are at most `MOST_WINDOWS`.
+    taken, so that there are at most so many.
     """
     footprint = shapely.make_valid(shapely.geometry.shape(acquisition.footprint))
     area = Area(footprint, acquisition.id)
@@ -89,7 +92,7 @@ def footprint_windows(acquisition: Acquisition, native_per_sample: int, samples:
     west, south, east, north = outline.bounds
     columns = np.arange(int(np.floor(west / side)), int(np.ceil(east / side)))
     rows = np.arange(int(np.floor(-north / side)), int(np.ceil(-south / side)))
-    most = int(np.sqrt(MOST_WINDOWS))
+    most = int(np.sqrt(most_windows))
     for row in _spread(rows, most):
         for column in _spread(columns, most):
             box = shapely.box(column * side, -(row + 1) * side, (column + 1) * side, -row * side)

@@ -18,10 +18,12 @@ from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.densities import CROSS_POLARIZED, channel_name, class_mean_db, class_sd_db
 from floodfuse.pipeline.calibrate import footprint_windows
 from floodfuse.pipeline.hints import BAND_OF, drop_db
+from floodfuse.pipeline.ingest.reading import stamps
+from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.reference import levels
 from floodfuse.pipeline.scene import node_path, read_scene, references_of
 
-NATIVE_PER_SAMPLE, WINDOW_SAMPLES = 4, 16
+NATIVE_PER_SAMPLE, WINDOW_SAMPLES, MOST_WINDOWS = 4, 32, 16  # every reference is read in each window
 
 
 def told_cold(acquisitions: Sequence[Acquisition], workers: int = 2) -> tuple[Acquisition, ...]:
@@ -35,9 +37,12 @@ def _told(acquisition: Acquisition) -> Acquisition:
         acquisition.sensor is not Sensor.SENTINEL1
         or not acquisition.references
         or _cross(acquisition) is None
+        or acquisition.polarizations[0] == _cross(acquisition)
     ):
         return acquisition
-    return acquisition.model_copy(update={"cold": _is_cold(acquisition.model_dump_json())})
+    return acquisition.model_copy(
+        update={"cold": _is_cold(acquisition.model_dump_json(), stamps(acquisition))}
+    )
 
 
 def _cross(acquisition: Acquisition) -> str | None:
@@ -46,20 +51,20 @@ def _cross(acquisition: Acquisition) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _is_cold(acquisition_json: str) -> bool:
+def _is_cold(acquisition_json: str, _: tuple[str, ...]) -> bool:
     acquisition = Acquisition.model_validate_json(acquisition_json)
     cross = _cross(acquisition)
     assert cross is not None
     channel = channel_name(BAND_OF[acquisition.sensor], cross)
     drops, forests = [], []
-    for grid in footprint_windows(acquisition, NATIVE_PER_SAMPLE, WINDOW_SAMPLES):
+    for grid in footprint_windows(acquisition, NATIVE_PER_SAMPLE, WINDOW_SAMPLES, MOST_WINDOWS):
         scene = read_scene([acquisition], grid)
         node, earlier = scene[node_path(acquisition)].dataset, references_of(acquisition, scene)
         theta = node["incidence"].values
-        (dry,) = levels(acquisition, (cross,), theta, earlier, float(acquisition.looks or 1.0))
+        (dry,) = levels(acquisition, (cross,), theta, earlier, looks_on(acquisition, grid))
         if dry is None:
             continue
         forest_db = class_mean_db(channel, EvidenceClass.DRY_FOREST, theta)
-        drops.append(drop_db(acquisition, node, earlier).ravel())
+        drops.append(drop_db(acquisition, node, grid, earlier).ravel())
         forests.append((dry.level_db > forest_db - class_sd_db(channel, EvidenceClass.DRY_FOREST)).ravel())
     return bool(drops) and advisory.cold(np.concatenate(drops), np.concatenate(forests))

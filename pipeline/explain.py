@@ -35,10 +35,11 @@ from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.execution import Job, Weighed, weigh_block
 from floodfuse.pipeline.grid import Grid, area_mask
 from floodfuse.pipeline.hints import BAND_OF
+from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.open_product import grid_of, load_record, open_layers
 from floodfuse.pipeline.product import RUN_FILE, RunRecord
 from floodfuse.pipeline.scene import node_path, read_scene
-from floodfuse.pipeline.weigh import DECIDER_OF, HALO_PX, Speckle, looks_on
+from floodfuse.pipeline.weigh import DECIDER_OF, HALO_PX, Speckle
 
 # What a reader is told elsewhere, or need not be told of one pixel.
 _NOT_FACTS = {

@@ -22,6 +22,7 @@ from floodfuse.harmonize.water import WaterChannel
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.ingest import alos2, sentinel1
 from floodfuse.pipeline.ingest.interference import striped
+from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.reference import levels
 
 Float32 = NDArray[np.float32]
@@ -40,17 +41,17 @@ def hints_of(
         return {"snow": node["snow"].values.astype(np.float32)} if "snow" in node else {}
     found = _of_radar(acquisition, node, grid)
     if acquisition.sensor is Sensor.SENTINEL1 and earlier:
-        drop = drop_db(acquisition, node, earlier)
+        drop = drop_db(acquisition, node, grid, earlier)
         found["c_drop_db"] = drop
         if acquisition.cold is not None:
             found["cold_scene"] = _where(np.isfinite(drop), np.full(drop.shape, acquisition.cold))
     return found
 
 
-def drop_db(acquisition: Acquisition, node: xr.Dataset, earlier: Sequence[xr.Dataset]) -> Float32:
+def drop_db(acquisition: Acquisition, node: xr.Dataset, grid: Grid, earlier: Sequence[xr.Dataset]) -> Float32:
     """How far the first polarization lies below its dry reference, dB of total power; NaN where either has no value."""
     pol, theta = acquisition.polarizations[0], node["incidence"].values
-    looks = acquisition.looks or 1.0
+    looks = looks_on(acquisition, grid)
     (dry,) = levels(acquisition, (pol,), theta, earlier, looks)
     if dry is None:
         return np.full(theta.shape, np.nan, np.float32)

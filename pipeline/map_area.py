@@ -19,7 +19,7 @@ from floodfuse.harmonize import correlation, decay, evidence, likelihood, optica
 from floodfuse.harmonize.classes import ADVISORY_LABELS, FLOOD_CLASSES, LEGEND, MapClass
 from floodfuse.pipeline import decide, reference, search
 from floodfuse.pipeline.align import aligned
-from floodfuse.pipeline.area import Area, parse_area
+from floodfuse.pipeline.area import parse_area
 from floodfuse.pipeline.calibrate import calibrated
 from floodfuse.pipeline.cold import told_cold
 from floodfuse.pipeline.execution import Job, Tally, run_blocks
@@ -62,14 +62,14 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     if settings.align:
         with _timed(seconds, "align"):
             report("aligning", 0, 1)
-            acquisitions = aligned(acquisitions, settings.workers)
+            acquisitions = _aligned(settings, time, acquisitions)
     with _timed(seconds, "calibrate"):
         report("calibrating", 0, 1)
         acquisitions = calibrated(acquisitions, settings.workers)
     if settings.reference == "auto":
         with _timed(seconds, "references"):
             report("finding references", 0, 1)
-            acquisitions, missed = _with_references(settings, area, time, acquisitions)
+            acquisitions, missed = _with_references(settings, time, acquisitions)
             skipped += missed
     job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)), settings.speckle)
     with staged(out, settings.overwrite) as folder:
@@ -91,8 +91,21 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     return record
 
 
+def _aligned(
+    settings: MapSettings, time: datetime, acquisitions: tuple[Acquisition, ...]
+) -> tuple[Acquisition, ...]:
+    """Against all that share ground with them; where an archive can't be asked for it, against one another."""
+    try:
+        others = search.beside(settings.catalog, acquisitions, time, settings.window, settings.sensors)
+    except BadRequest:
+        if Path(settings.catalog).exists():
+            raise
+        others = []
+    return aligned(acquisitions, settings.workers, others)
+
+
 def _with_references(
-    settings: MapSettings, area: Area, time: datetime, acquisitions: Sequence[Acquisition]
+    settings: MapSettings, time: datetime, acquisitions: Sequence[Acquisition]
 ) -> tuple[tuple[Acquisition, ...], list[str]]:
     """The acquisitions with their dry references, and a sentence where an archive can't be asked for them.
 
@@ -100,14 +113,17 @@ def _with_references(
     """
     since, until = reference.before_the_flood(time, settings.window, settings.reference_days)
     sensors = [a.sensor for a in acquisitions]
-    missed = []
+    ground = search.ground_of(acquisitions)
+    if ground is None:
+        return tuple(acquisitions), []
     try:
-        earlier = search.find_earlier(settings.catalog, area, since, until, sensors)
+        earlier = search.find_earlier(settings.catalog, ground, since, until, sensors)
+        attached = reference.attach(acquisitions, earlier, prepare)
+        return told_cold(attached, settings.workers), []
     except BadRequest as error:
         if Path(settings.catalog).exists():
             raise
-        earlier, missed = [], [f"No dry references: {error}"]
-    return told_cold(reference.attach(acquisitions, earlier, prepare), settings.workers), missed
+        return tuple(acquisitions), [f"No dry references: {error}"]
 
 
 def _prepared(found: Sequence[Acquisition], may_skip: bool) -> tuple[tuple[Acquisition, ...], list[str]]:

@@ -101,7 +101,7 @@ def _prepared(candidate: Acquisition, prepare: Prepare) -> Acquisition | str:
 
 def _note(chosen: Sequence[Acquisition], refused: dict[str, str]) -> str:
     found = (
-        f"{len(chosen)} earlier scenes of the same geometry"
+        f"{len(chosen)} earlier scene{'s' if len(chosen) > 1 else ''} of the same geometry"
         if chosen
         else "no earlier scene of the same geometry"
     )
@@ -139,11 +139,10 @@ def _shape(acquisition: Acquisition) -> shapely.geometry.base.BaseGeometry:
 def other_values(acquisition: Acquisition, earlier: Acquisition) -> str | None:
     """Why a prepared earlier acquisition's values can't be compared: its angles or looks; None where they can."""
     mine, other = _angles(acquisition), _angles(earlier)
-    both_range = "incidence" in acquisition.assets and "incidence" in earlier.assets
-    if mine is not None and other is not None:
-        off = max(abs(mine[0] - other[0]), abs(mine[1] - other[1]))
-        if not both_range:
-            off = max(0.0, mine[0] - other[1], other[0] - mine[1])
+    if (
+        mine is not None and other is not None
+    ):  # frames of one track share part of a swath: ranges must meet, no more
+        off = max(0.0, mine[0] - other[1], other[0] - mine[1])
         if off > SAME_ANGLE_DEG:
             return f"incidence {other[0]:.1f} to {other[1]:.1f} degrees, not {mine[0]:.1f} to {mine[1]:.1f}"
     a, b = acquisition.looks or 1.0, earlier.looks or 1.0

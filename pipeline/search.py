@@ -56,10 +56,37 @@ def find(
     return sorted(chosen, key=lambda a: (abs(a.time - time), a.id)) + sorted(terrain, key=lambda a: a.id)
 
 
+def beside(
+    catalog: str, chosen: Sequence[Acquisition], time: datetime, window_days: float, sensors: Sequence[Sensor]
+) -> list[Acquisition]:
+    """Acquisitions within the window that share ground with the chosen ones, or with those that do, whatever the area.
+
+    What is told of an acquisition against others is told over all of it, so those others may lie wholly outside the area.
+    A catalogue on disk gives all it has; an archive is asked once for the ground of the chosen radars.
+    """
+    ground = ground_of(chosen)
+    if ground is None:
+        return []
+    limit = timedelta(days=window_days)
+    wanted = set(sensors) - {Sensor.TERRAIN}
+    found = _candidates(catalog, ground, time, window_days)
+    near = [a for a in found if a.sensor in wanted and abs(a.time - time) <= limit]
+    return sorted(near, key=lambda a: (abs(a.time - time), a.id))
+
+
+def ground_of(acquisitions: Sequence[Acquisition]) -> Area | None:
+    """What the radars among them cover; None where there are none."""
+    shapes = [_shape(a) for a in acquisitions if a.sensor in RADARS]
+    return Area(shapely.union_all(shapes), "footprints") if shapes else None
+
+
 def find_earlier(
     catalog: str, area: Area, since: datetime, until: datetime, sensors: Sequence[Sensor]
 ) -> list[Acquisition]:
-    """Radar acquisitions that touch the area between two moments, oldest first; none where the catalogue has none."""
+    """Radar acquisitions between two moments, oldest first, that share ground with an area: that of what is to be mapped, all of it.
+
+    None where the catalogue has none.
+    """
     if since >= until:
         return []
     wanted = {sensor for sensor in sensors if sensor in RADARS}

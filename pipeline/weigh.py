@@ -35,8 +35,7 @@ from floodfuse.harmonize.joint import Floor, JointTable, joint_table, leading
 from floodfuse.harmonize.prior import log_prior
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.hints import hints_of, merged
-from floodfuse.pipeline.ingest.reading import RasterGeometry, geometry_of, opened, pixels_per_pixel
-from floodfuse.pipeline.ingest.resample import AVERAGE_FROM
+from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.reference import levels
 from floodfuse.pipeline.scene import node_path, references_of
 
@@ -54,12 +53,6 @@ DECIDER_OF = {
     Sensor.SENTINEL2: Decider.SENTINEL2,
 }
 _BAND_OF = {Sensor.SENTINEL1: "C", Sensor.ALOS2: "L"}
-_INDEPENDENT_SHARE = (
-    0.25  # of averaged pixels: products are sampled finer than they resolve (harmonization.md 8)
-)
-# Looks gained by interpolating between four pixels, over all places between them, where neighbours correlate by 0.45:
-# ((2 + 0.45) / 3)^-2.
-_INTERPOLATED = 1.5
 _BAND_RADARS = (Decider.SENTINEL1, Decider.ALOS2)
 _DECLARED_ANGLE_SD_DEG = 3.0  # a swath of ten degrees, given as one number
 _SLOPES_DEG = 5.0  # by which local angles may leave those of level ground; beyond, the nearest angle counts
@@ -90,7 +83,7 @@ class Evidence(NamedTuple):
     hints: Mapping[str, Float32] = MappingProxyType({})
 
 
-@lru_cache(maxsize=8)  # up to 80 MB each
+@lru_cache(maxsize=24)  # one a pass: 25 MB for a whole Sentinel-1 swath
 def _table_once(*of: Any) -> JointTable:
     return joint_table(*of)
 
@@ -103,27 +96,6 @@ def _table(acquisition: Acquisition, channels: dict[str, str], looks: float) -> 
     angles = (level[0] - _SLOPES_DEG, level[1] + _SLOPES_DEG) if level else (declared, declared)
     with _TABLES:
         return _table_once(floors, looks, acquisition.wind_weights, incidence_sd_deg(acquisition), angles)
-
-
-def looks_on(acquisition: Acquisition, grid: Grid) -> float:
-    """Looks of the acquisition's values once they are on the grid: more where pixels are averaged or interpolated."""
-    asset = acquisition.assets[acquisition.polarizations[0]]
-    with opened(asset) as dataset:
-        geometry = geometry_of(dataset, asset.href)
-    across, down = pixels_per_pixel(geometry, grid)
-    if max(across, down) >= AVERAGE_FROM:
-        gained = max(1.0, _INDEPENDENT_SHARE * across * down)
-    else:
-        gained = 1.0 if _on_lattice(geometry, grid) else _INTERPOLATED
-    return float(acquisition.looks or 1.0) * gained
-
-
-def _on_lattice(geometry: RasterGeometry, grid: Grid) -> bool:
-    """Whether the raster's pixels are those of the grid's lattice, so that none is interpolated."""
-    t, size = geometry.transform, grid.resolution
-    offsets = np.array([t.c / size, t.f / size])
-    same = geometry.crs == grid.crs and np.allclose([t.a, t.b, t.d, t.e], [size, 0.0, 0.0, -size])
-    return bool(same and np.allclose(offsets, np.round(offsets), atol=1e-6))
 
 
 def channels_of(acquisition: Acquisition) -> dict[str, str]:
@@ -146,7 +118,10 @@ def _radar(
     log_share: Float32,
     despeckle: Speckle,
 ) -> Float32:
-    """Evidence of a pass, held against its dry references where it has any."""
+    """Evidence of a pass, held against its dry references where it has any.
+
+    A filtered pass is not: its references would need the same filter, and their edges would not be its edges.
+    """
     channels = channels_of(acquisition)
     angle = node["incidence"].values
     looks = looks_on(acquisition, grid)
@@ -160,7 +135,7 @@ def _radar(
     subtracted = [10.0 ** (acquisition.nesz_db[pol] / 10.0) if removed else 0.0 for pol in channels.values()]
     powers = [node[pol].values for pol in channels.values()]
     nats = radar_evidence(powers, subtracted, angle, table, acquisition.water_incidence_deg)
-    if earlier:
+    if earlier and despeckle not in _FILTERS:
         nats = _against_dry(acquisition, nats, node, earlier, table, looks, log_share)
     return aggregate(nats) if despeckle == "evidence" else nats
 

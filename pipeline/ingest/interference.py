@@ -28,7 +28,7 @@ def find_stripes(acquisition: Acquisition) -> Acquisition:
     asset = acquisition.assets[pol]
     with opened(asset) as dataset:
         shrink = max(1.0, max(dataset.width, dataset.height) / OVERVIEW_PX)
-        shape = (round(dataset.height / shrink), round(dataset.width / shrink))
+        shape = (max(1, round(dataset.height / shrink)), max(1, round(dataset.width / shrink)))
         stored = dataset.read(
             asset.band, out_shape=shape, out_dtype=np.float32, resampling=Resampling.average
         )

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from floodfuse.catalogs.acquisition import Asset, Shift
+from floodfuse.catalogs.acquisition import Acquisition, Asset, Shift
 from floodfuse.catalogs.archives import GDAL_HTTP
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.grid import Grid
@@ -116,6 +117,14 @@ def relocated(geometry: RasterGeometry, shift: Shift | None) -> RasterGeometry:
         here = to_metres.transform(x, y, direction="INVERSE")
         east, north = there[0] - here[0], there[1] - here[1]
     return geometry._replace(transform=Affine.translation(east, north) @ geometry.transform)
+
+
+def stamps(acquisition: Acquisition) -> tuple[str, ...]:
+    """When the acquisition's local files, and those of its references, last changed: what is kept of them must know."""
+    files = {asset.href for a in (acquisition, *acquisition.references) for asset in a.assets.values()}
+    return tuple(
+        f"{f}@{Path(f).stat().st_mtime_ns}" for f in sorted(files) if "://" not in f and Path(f).exists()
+    )
 
 
 def read_bands(bands: Sequence[Band], grid: Grid) -> dict[str, Float32]:

@@ -244,3 +244,13 @@ def test_estimates_that_agree_are_joined_and_others_are_not() -> None:
     assert (both.windows, both.distinctness) == (350, 9.0)
     assert alignment.combined([one]) == one
     assert alignment.combined([one, two._replace(row=0.9)]) == one
+
+
+@pytest.mark.parametrize("windows", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(6))
+def test_few_windows_give_a_doubted_shift_or_none_and_never_an_error(windows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    axis = np.arange(-REACH_PX, REACH_PX + 1)
+    peak = -0.1 * (axis[:, None] ** 2 + axis[None, :] ** 2) + 0.01 * rng.standard_normal((axis.size,) * 2)
+    found = alignment.estimate(np.repeat(peak[None], windows, axis=0))
+    assert alignment.doubt(found) is not None

@@ -29,7 +29,9 @@ PRIORS_V0 = {
 def test_levels_are_those_of_the_prior_table(k: EvidenceClass) -> None:
     for channel, (mean_db, sd_db) in PRIORS_V0[k].items():
         assert densities.class_mean_db(channel, k, 38.0) == pytest.approx(mean_db, abs=1e-12)
-        regions = 1.5 if channel[0] == "L" and k in (FF, DF) else 0.0  # between the table's stands and the models'
+        regions = (
+            1.5 if channel[0] == "L" and k in (FF, DF) else 0.0
+        )  # between the table's stands and the models'
         assert densities.TABLE[channel][k].sd_db == sd_db
         assert densities.class_sd_db(channel, k) == pytest.approx(np.hypot(sd_db, regions))
 

@@ -107,7 +107,7 @@ def test_another_geometry_is_refused_with_its_reason(said: dict[str, Any], reaso
 def test_the_same_geometry_is_taken(said: dict[str, Any]) -> None:
     (found,) = attach([scene()], [scene(12, **said)], as_it_is)
     assert [a.id for a in found.references] == ["scene-12"]
-    assert found.reference_note == "1 earlier scenes of the same geometry"
+    assert found.reference_note == "1 earlier scene of the same geometry"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_reference_that_can_not_be_read_is_left_out_with_its_reason() -> None:
     (found,) = attach([scene()], [scene(12), scene(24)], refuse)
     assert [a.id for a in found.references] == ["scene-12"]
     assert (
-        found.reference_note == "1 earlier scenes of the same geometry. Left out: scene-24: /vv.tif: missing"
+        found.reference_note == "1 earlier scene of the same geometry. Left out: scene-24: /vv.tif: missing"
     )
 
 

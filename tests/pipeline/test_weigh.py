@@ -15,8 +15,9 @@ from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.models.bayes import fuse
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.grid import Grid
+from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.scene import prepare, read_scene
-from floodfuse.pipeline.weigh import Evidence, looks_on, weigh
+from floodfuse.pipeline.weigh import Evidence, weigh
 
 GRID = Grid(pyproj.CRS("EPSG:32630"), 10.0, -462_000, 66_000, 48, 48)
 TIME = datetime(2024, 3, 12, 12, tzinfo=UTC)
