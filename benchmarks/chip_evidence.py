@@ -1,0 +1,228 @@
+"""What floodfuse says of a simulated chip: evidence of each sensor, prior, posterior and map, by the steps of the product.
+
+The steps are those of `pipeline.weigh` and `pipeline.decide`, called with the arrays of a chip in place of files. A chip
+is its own acquisition: the wind regime is told from all of it, at four native pixels a sample as in `pipeline.calibrate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from floodfuse.catalogs.simulated.chip_radar import RadarChip
+from floodfuse.catalogs.simulated.chips import Chip
+from floodfuse.harmonize import decay, optical
+from floodfuse.harmonize.change import combine, total_power_db
+from floodfuse.harmonize.change_densities import change_model
+from floodfuse.harmonize.classes import Decider
+from floodfuse.harmonize.correlation import band_correlation, discounted
+from floodfuse.harmonize.dry_level import DryLevel, trusted
+from floodfuse.harmonize.evidence import aggregate, optical_evidence, radar_evidence
+from floodfuse.harmonize.history import Pass, flood_llr
+from floodfuse.harmonize.joint import Floor, JointTable, joint_table
+from floodfuse.harmonize.speckle import log_moments_db
+from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
+from floodfuse.models.bayes import Posterior, fuse
+from floodfuse.pipeline import decide
+from floodfuse.pipeline.weigh import Evidence
+
+RESOLUTION_M = 10.0
+BAND = {Decider.SENTINEL1: "C", Decider.ALOS2: "L"}
+ALL = (Decider.SENTINEL1, Decider.ALOS2, Decider.SENTINEL2)
+# Pixels of the chip to a sample of the wind: four native ones, of 10 m and of 25 m.
+_SAMPLE_PX = {Decider.SENTINEL1: 4, Decider.ALOS2: 10}
+_LOOKS_GAINED = {
+    Decider.SENTINEL1: 1.0,
+    Decider.ALOS2: 1.5,
+}  # L band is interpolated (`pipeline.weigh.looks_on`)
+_SAMPLE_LOOKS = 4.0  # 16 native pixels, a quarter of them independent
+
+Float32 = NDArray[np.float32]
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The product of a chip at hour 0: evidence by sensor, prior, posterior, exclusion bits and map."""
+
+    evidence: dict[Decider, Evidence]
+    log_share: Float32
+    posterior: Posterior
+    bits: NDArray[np.uint8]
+    map_class: NDArray[np.uint8]
+
+
+def radar_of(chip: Chip, who: Decider) -> RadarChip:
+    """The radar image of a sensor."""
+    return chip.sentinel1 if who is Decider.SENTINEL1 else chip.alos2
+
+
+def floors_of(radar: RadarChip, who: Decider) -> tuple[Floor, ...]:
+    """Channels of a radar with their noise floors, the co-polarization first."""
+    return tuple(Floor(f"{BAND[who]}_{name.upper()}", level) for name, level in radar.nesz_db.items())
+
+
+def looks_of(radar: RadarChip, who: Decider) -> float:
+    """Looks of a pixel of the chip."""
+    return radar.looks * _LOOKS_GAINED[who]
+
+
+def level_angles(radar: RadarChip) -> tuple[float, float]:
+    """Smallest and largest angle over the chip, which is flat to the radar."""
+    return float(radar.incidence_deg.min()), float(radar.incidence_deg.max())
+
+
+def wind_of(radar: RadarChip, who: Decider) -> WindRegime:
+    """The wind regime told from the whole chip."""
+    side = _SAMPLE_PX[who]
+    size = radar.incidence_deg.shape[0] // side
+
+    def sampled(values: Float32) -> Float:
+        inner = values[: size * side, : size * side].astype(float)
+        return inner.reshape(size, side, size, side).mean(axis=(1, 3)).ravel()
+
+    theta = sampled(radar.incidence_deg)
+    floors = floors_of(radar, who)
+    total = [
+        sampled(power)
+        + (10.0 ** (f.nesz_db / 10.0) / np.cos(np.deg2rad(theta)) if radar.noise_removed else 0.0)
+        for power, f in zip(radar.gamma0.values(), floors, strict=True)
+    ]
+    return wind_regime((total[0], total[1]), theta, floors, radar.looks * _SAMPLE_LOOKS)
+
+
+@lru_cache(maxsize=4)  # both radars of a chip, with and without a reference
+def _table_once(*of: Any) -> JointTable:
+    return joint_table(*of)
+
+
+def radar_nats(
+    radar: RadarChip, who: Decider, log_share: Float32 | None = None, wind: Sequence[float] | None = None
+) -> Float32:
+    """Evidence of a radar at its own time, pixel by pixel, before aggregation: (y, x, class) nats.
+
+    Parameters
+    ----------
+    radar, who : the image and whose it is
+    log_share : ln prior of classes; where given, the image is held against the chip's dry reference
+    wind : weights of wind regimes; told from the chip where None
+    """
+    floors, looks = floors_of(radar, who), looks_of(radar, who)
+    weights = tuple(wind_of(radar, who).weights if wind is None else wind)
+    angles = level_angles(radar)
+    table = _table_once(floors, looks, weights, 0.0, angles)
+    powers = list(radar.gamma0.values())
+    noise = [10.0 ** (f.nesz_db / 10.0) if radar.noise_removed else 0.0 for f in floors]
+    nats = radar_evidence(powers, noise, radar.incidence_deg, table, angles)
+    if log_share is None:
+        return nats
+    return _against_dry(radar, nats, table, (floors, looks, weights), log_share)
+
+
+def _against_dry(
+    radar: RadarChip,
+    nats: Float32,
+    table: JointTable,
+    of: tuple[tuple[Floor, ...], float, tuple[float, ...]],
+    log_share: Float32,
+) -> Float32:
+    """Evidence given the chip's reference, the mean of n passes: its level has 1 / n of the variance of one."""
+    floors, looks, weights = of
+    model = change_model(floors, looks, radar.noise_removed, table, radar.reference_dates, weights)
+    bias_db = float(log_moments_db(looks * radar.reference_dates)[0])
+    before: list[DryLevel | None] = []
+    for power, noise in zip(radar.reference.values(), model.noise, strict=True):
+        level = total_power_db(power, noise, radar.incidence_deg) - np.float32(bias_db)
+        nothing = np.zeros_like(level)
+        leverage = np.full_like(level, 1.0 / radar.reference_dates)
+        before.append(trusted(DryLevel(level, nothing, nothing, leverage), looks))
+    angles = level_angles(radar)
+    return combine(nats, list(radar.gamma0.values()), before, radar.incidence_deg, model, angles, log_share)
+
+
+def optical_nats(chip: Chip) -> Float32:
+    """Evidence of Sentinel-2 at its own time, NaN where the scene classification, widened, says cloud."""
+    seen = optical.clear_sky(chip.sentinel2.scl, RESOLUTION_M)
+    bands = [
+        np.where(seen, chip.sentinel2.reflectance[name], np.float32(np.nan))
+        for name in ("green", "nir", "swir")
+    ]
+    return optical_evidence(optical.water_evidence(*bands))
+
+
+def terrain_of(chip: Chip) -> xr.Dataset:
+    """The chip's maps, errors and all, as the pipeline has them."""
+    maps = chip.terrain
+    layers = {
+        "landcover": maps.landcover,
+        "hand": maps.hand,
+        "slope": maps.slope,
+        "permanent_water": maps.permanent_water.astype(np.float32),
+    }
+    return xr.Dataset({name: (("y", "x"), values) for name, values in layers.items()})
+
+
+def evidence_of(
+    chip: Chip, share: Float32, against_dry: bool = False, sensors: Sequence[Decider] = ALL
+) -> dict[Decider, Evidence]:
+    """Evidence of the sensors asked for at product time: aggregated (radar), moved there and pooled by `moved`.
+
+    Parameters
+    ----------
+    share : ln prior of classes, (y, x, class)
+    against_dry : whether radar images are held against their dry references
+    """
+    nats = {
+        who: optical_nats(chip)
+        if who is Decider.SENTINEL2
+        else aggregate(radar_nats(radar_of(chip, who), who, share if against_dry else None))
+        for who in sensors
+    }
+    return moved(chip, nats, share)
+
+
+def moved(chip: Chip, nats: dict[Decider, Float32], share: Float32) -> dict[Decider, Evidence]:
+    """Evidence of sensors moved from their own times to hour 0, in the form that `pipeline.decide` takes.
+
+    Where both radars are among them, each counts for what it adds to the other.
+    """
+    half_life = decay.half_life_days(chip.terrain.hand)
+    radars = all(who in nats for who in BAND)
+    found = {}
+    for who, values in nats.items():
+        hours = chip.sentinel2.hours if who is Decider.SENTINEL2 else radar_of(chip, who).hours
+        at_zero = decay.decay_evidence(values, decay.persistence(hours / 24.0, half_life))
+        seen = np.isfinite(values[..., 0])
+        age = np.where(seen, np.float32(abs(hours)), np.float32(np.nan))
+        hidden = ~seen if who is Decider.SENTINEL2 else np.zeros_like(seen)
+        if radars and who in BAND:
+            at_zero = discounted(at_zero, np.full(seen.shape, bands_share(chip), np.float32))
+        said = Pass(who.name, hours / 24.0, flood_llr(values, share))
+        found[who] = Evidence(at_zero, age, hidden, {who.name: seen}, (said,))
+    return found
+
+
+def bands_share(chip: Chip) -> float:
+    """Correlation of the bands at their distance in time; both radars see all of a chip."""
+    return float(band_correlation(chip.sentinel1.hours - chip.alos2.hours))
+
+
+def answer(chip: Chip, evidence: dict[Decider, Evidence], log_share: Float32) -> Answer:
+    """The product of a chip from the evidence at hand."""
+    posterior = fuse({who: e.nats for who, e in evidence.items()}, log_share)
+    terrain = terrain_of(chip)
+    inside = np.ones(chip.truth.shape, bool)
+    bits = decide.exclusions(evidence, posterior, terrain, inside, log_share)
+    classes = decide.map_classes(posterior, bits, decide.permanent_water(terrain))
+    return Answer(evidence, log_share, posterior, bits, classes)
+
+
+def prior_of(chip: Chip) -> Float32:
+    """ln prior of every class from the chip's maps, (y, x, class)."""
+    return decide.prior_of(terrain_of(chip), chip.truth.shape)
