@@ -17,12 +17,9 @@ _SLOPE_NATS = (0.0, -0.5, -1.5, -4.0, -6.0)
 LOWEST_NATS = -8.0  # terrain makes water unlikely, never impossible: dams, terraces, errors of the model
 PERMANENT_FROM_PERCENT = 75.0  # share of observations with water, JRC occurrence
 PERMANENT_WATER_SHARE = 0.95
-LOWEST_GROUND_ODDS = (
-    0.5  # of a flood on ground level with the drainage, in a place and at a time a map is asked for [P]
-)
 
-# WorldCover codes. Shares of W, FF, FH, FU, DF, DV, BS, U before terrain is looked at, and before odds are those above: within
-# wet and within dry they are shares, between them one to one.
+# WorldCover codes. Shares of W, FF, FH, FU, DF, DV, BS, U before terrain is looked at: on ground level with the drainage a flood is one to
+# one. Simulated chips have fewer floods than that (by 0.8 nat), simulated valleys more (by 1 nat).
 _UNKNOWN = (0.473, 0.015, 0.010, 0.002, 0.135, 0.180, 0.140, 0.045)  # water and not: one to one
 _TREES = (0.050, 0.450, 0.010, 0.000, 0.450, 0.030, 0.010, 0.000)
 _LOW_PLANTS = (0.450, 0.005, 0.030, 0.000, 0.015, 0.400, 0.100, 0.000)
@@ -44,7 +41,6 @@ BY_LAND_COVER: dict[int, tuple[float, ...]] = {
     95: _MANGROVE,
     100: _LOW_PLANTS,
 }
-_WATER_CODE = 80
 TREE_COVER = (10, 95)
 BUILT_UP = (50,)
 _SMALLEST = 1e-4
@@ -57,8 +53,6 @@ def _table() -> Float32:
     for code, shares in BY_LAND_COVER.items():
         rows[code] = shares
     rows = np.maximum(rows, _SMALLEST)
-    land = [code for code in BY_LAND_COVER if code != _WATER_CODE]
-    rows[np.ix_(land, range(len(FLOODED)))] *= LOWEST_GROUND_ODDS
     return np.log(rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

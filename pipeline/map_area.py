@@ -265,7 +265,6 @@ def _parameters() -> dict[str, Any]:
         "outlier_share": likelihood.OUTLIER_SHARE,
         "sensor_cap_nats": evidence.SENSOR_CAP_NATS,
         "texture_correlation": correlation.TEXTURE_CORRELATION,
-        "lowest_ground_odds": prior.LOWEST_GROUND_ODDS,
         "index_correlation": optical.INDEX_CORRELATION,
         "half_life_days": decay.HALF_LIFE_DAYS,
         "onset_per_day": decay.ONSET_PER_DAY,

@@ -86,9 +86,9 @@ def test_errors_fall_with_certainty_where_classes_have_models(proof: prove_physi
 def test_chips_without_a_flood_stay_dry_and_most_of_all_with_a_reference(proof: prove_physics.Proof) -> None:
     for world in "AB":
         flood = {name: row["flood"] for name, row in proof.tables["all_dry"][world].items()}
-        assert flood["C"] < 0.03
-        assert flood["C+L"] < 0.08
-        assert flood[WITH_REFERENCE] < min(0.015, 0.5 * flood["C+L"])
+        assert flood["C"] < 0.05
+        assert flood["C+L"] < 0.12
+        assert flood[WITH_REFERENCE] < min(0.04, 0.5 * flood["C+L"])
 
 
 def test_tables_and_figures_are_made_and_say_that_they_are_synthetic(

@@ -15,6 +15,7 @@ from rasterio.windows import Window
 
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.catalogs.simulated.scenario import Scenario
+from floodfuse.harmonize.classes import FLOOD_CLASSES
 from floodfuse.pipeline.area import parse_area
 from floodfuse.pipeline.calibrate import calibrated
 from floodfuse.pipeline.map_area import map_area
@@ -36,6 +37,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     for name in ("synthetic-sentinel1-ref1", "synthetic-sentinel1-ref3", "synthetic-palsar2-ref1"):
         keep(folder, name, slice(0.0, 1.0), slice(0.0, 0.55))
     return made
+
+
+@pytest.fixture(scope="module")
+def dry_scene(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    return write_archive(tmp_path_factory.mktemp("dry") / "archive", 512, 1, Scenario(flooded=False))
 
 
 def keep(folder: Path, name: str, across: slice, down: slice) -> None:
@@ -119,3 +125,22 @@ def test_a_file_that_changed_is_calibrated_anew(archive: Archive, tmp_path: Path
     (after,) = calibrated([before.model_copy(update={"wind_weights": None})])
     assert before.wind_weights is not None and after.wind_weights is not None
     assert np.abs(np.subtract(before.wind_weights, after.wind_weights)).max() > 0.05
+
+
+@pytest.mark.parametrize("sensors", [("sentinel1",), ("alos2",), ("sentinel1", "alos2", "sentinel2")])
+def test_a_scene_without_a_flood_stays_dry(
+    sensors: tuple[str, ...], tmp_path: Path, dry_scene: Archive
+) -> None:
+    """Negative control of swapped physics: less than a hundredth of the area is mapped as flood."""
+    record = map_area(
+        MapSettings(
+            area=str(dry_scene.aoi),
+            date=dry_scene.time.isoformat(),
+            catalog=str(dry_scene.folder),
+            out=str(tmp_path / "flood"),
+            sensors=sensors,  # type: ignore[arg-type]
+        )
+    )
+    flooded = sum(c.share for c in record.classes if c.value in [int(k) for k in FLOOD_CLASSES])
+    print(f"SYNTHETIC {'+'.join(sensors)}: {flooded:.2%} of a dry scene mapped as flood")
+    assert flooded < 0.01
