@@ -26,6 +26,7 @@ from floodfuse.harmonize.dry_level import DryLevel, trusted
 from floodfuse.harmonize.evidence import aggregate, optical_evidence, radar_evidence
 from floodfuse.harmonize.history import Pass, flood_llr
 from floodfuse.harmonize.joint import Floor, JointTable, joint_table
+from floodfuse.harmonize.radiometry import noise_gamma0
 from floodfuse.harmonize.speckle import log_moments_db
 from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.models.bayes import Posterior, fuse
@@ -90,8 +91,7 @@ def wind_of(radar: RadarChip, who: Decider) -> WindRegime:
     theta = sampled(radar.incidence_deg)
     floors = floors_of(radar, who)
     total = [
-        sampled(power)
-        + (10.0 ** (f.nesz_db / 10.0) / np.cos(np.deg2rad(theta)) if radar.noise_removed else 0.0)
+        sampled(power) + (noise_gamma0(f.nesz_db, theta) if radar.noise_removed else 0.0)
         for power, f in zip(radar.gamma0.values(), floors, strict=True)
     ]
     return wind_regime((total[0], total[1]), theta, floors, radar.looks * _SAMPLE_LOOKS)

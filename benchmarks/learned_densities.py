@@ -20,6 +20,7 @@ from floodfuse.catalogs.simulated.chips import Chip
 from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.harmonize.evidence import SENSOR_CAP_NATS
 from floodfuse.harmonize.likelihood import OUTLIER_DENSITY_PER_DB, OUTLIER_SHARE
+from floodfuse.harmonize.radiometry import noise_gamma0
 
 ANGLES_DEG = np.arange(28.75, 46.0, 2.5)  # middles of bins
 AXIS_DB = np.arange(-38.0, 8.0 + 1e-9, 0.5)
@@ -42,7 +43,7 @@ def _places(radar: RadarChip, who: Decider, step: int) -> tuple[NDArray[np.float
     theta = radar.incidence_deg[inner].astype(float)
     at = [(theta - ANGLES_DEG[0]) / 2.5]
     for power, floor in zip(radar.gamma0.values(), floors_of(radar, who), strict=True):
-        noise = 10.0 ** (floor.nesz_db / 10.0) / np.cos(np.deg2rad(theta)) if radar.noise_removed else 0.0
+        noise = noise_gamma0(floor.nesz_db, theta) if radar.noise_removed else 0.0
         level = 10.0 * np.log10(np.maximum(power[inner] + noise, 1e-5))
         at.append((level - AXIS_DB[0]) / 0.5)
     return tuple(at)

@@ -22,6 +22,7 @@ class Sensor(StrEnum):
 
 OBSERVING = (Sensor.SENTINEL1, Sensor.ALOS2, Sensor.SENTINEL2)
 RADARS = (Sensor.SENTINEL1, Sensor.ALOS2)
+BANDS = {Sensor.SENTINEL1: "C", Sensor.ALOS2: "L"}
 
 
 class Radiometry(StrEnum):
@@ -148,7 +149,7 @@ class Acquisition(BaseModel):
         default_factory=dict, description="noise floor by polarization, sigma0 dB"
     )
     noise_removed: bool = Field(default=True, description="whether thermal noise was subtracted already")
-    wind_weights: tuple[float, ...] | None = Field(
+    water_weights: tuple[float, ...] | None = Field(
         default=None,
         description="weights of the regimes of water over the acquisition, wind by cross-polarized level, found when it is calibrated",
     )
@@ -197,6 +198,16 @@ class Acquisition(BaseModel):
         if self.shift is None or not self.shift.applied:
             return None
         return self.shift.east_m or 0.0, self.shift.north_m or 0.0
+
+    @property
+    def outline(self) -> shapely.geometry.base.BaseGeometry:
+        """The footprint as a valid geometry, longitude and latitude in degrees."""
+        return shapely.make_valid(shapely.geometry.shape(self.footprint))
+
+    @property
+    def band(self) -> str:
+        """Radar band, "C" or "L"."""
+        return BANDS[self.sensor]
 
     @property
     def polarizations(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from floodfuse.harmonize.classes import Advisory, EvidenceClass
 from floodfuse.harmonize.densities import class_mean_db
 from floodfuse.harmonize.prior import BUILT_UP, TREE_COVER
-from floodfuse.harmonize.radiometry import to_db
+from floodfuse.harmonize.radiometry import noise_gamma0, to_db
 from floodfuse.harmonize.vegetation import C_BAND_SEES_THROUGH_KG_M2, b_factor
 from floodfuse.harmonize.water import WaterChannel, water_db
 
@@ -110,7 +110,7 @@ def at_noise_floor(
     Water sends cross-polarization of -31 dB and less at C band, below the floor, whatever the wind; soil and plants send
     -27 … -10 dB (harmonization.md 3.2, 3.6).
     """
-    floor = 10.0 ** (nesz_sigma0_db / 10.0) / np.cos(np.deg2rad(np.asarray(incidence_deg, dtype=float)))
+    floor = noise_gamma0(nesz_sigma0_db, np.asarray(incidence_deg, dtype=float))
     total = np.asarray(gamma0, dtype=float) + (floor if noise_removed else 0.0)
     return np.asarray(total <= floor * 10.0 ** (NEAR_FLOOR_DB / 10.0))
 

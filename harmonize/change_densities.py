@@ -35,6 +35,7 @@ from floodfuse.harmonize.likelihood import (
     monotone,
     per_db,
 )
+from floodfuse.harmonize.radiometry import noise_gamma0
 from floodfuse.harmonize.speckle import log_moments_db
 from floodfuse.harmonize.wind import usual_weights
 
@@ -163,7 +164,7 @@ def _ground_levels(floor: Floor) -> tuple[Float, Float]:
     """
     mass = np.exp(-0.5 * _NODES**2)
     mass /= mass.sum()
-    noise = 10.0 ** (floor.nesz_db / 10.0) / np.cos(np.deg2rad(GROUND_ANGLE_AXIS_DEG))
+    noise = noise_gamma0(floor.nesz_db, GROUND_ANGLE_AXIS_DEG)
     mean, spread = np.empty((2, GROUND_ANGLE_AXIS_DEG.size, len(GROUNDS)))
     for g, k in enumerate(GROUNDS):
         level_db = class_mean_db(floor.channel, k, GROUND_ANGLE_AXIS_DEG)[:, None]
@@ -178,7 +179,7 @@ def _ground_levels(floor: Floor) -> tuple[Float, Float]:
 def water_table(
     floors: tuple[Floor, ...],
     looks: float,
-    wind_weights: tuple[float, ...] | None,
+    water_weights: tuple[float, ...] | None,
     incidence_sd_deg: float,
     incidence_deg: tuple[float, ...],
 ) -> Float32:
@@ -186,7 +187,7 @@ def water_table(
 
     As in `joint.joint_table`, on its axes, which keeps but differences between classes.
     """
-    weights = np.asarray(usual_weights() if wind_weights is None else wind_weights)
+    weights = np.asarray(usual_weights() if water_weights is None else water_weights)
     planes = []
     for theta in incidence_deg:
         density = mean_water_density(floors, looks, weights, theta, incidence_sd_deg)
@@ -278,7 +279,7 @@ def change_model(
     noise_removed: bool,
     now: JointTable,
     scenes: int,
-    wind_weights: tuple[float, ...] | None = None,
+    water_weights: tuple[float, ...] | None = None,
     incidence_sd_deg: float = 0.0,
 ) -> ChangeModel:
     """The model of a pass.
@@ -288,7 +289,7 @@ def change_model(
     floors : channels in the order of `now`, one or two, with their noise floors
     looks : equivalent number of looks of the values now
     noise_removed : whether the noise floor was subtracted from the values
-    now, wind_weights, incidence_sd_deg : from `joint.joint_table`, and as given to it with these channels and looks
+    now, water_weights, incidence_sd_deg : from `joint.joint_table`, and as given to it with these channels and looks
     scenes : how many earlier scenes there are
     """
     names = [floor.channel for floor in floors]
@@ -301,7 +302,7 @@ def change_model(
         noise=tuple(10.0 ** (f.nesz_db / 10.0) if noise_removed else 0.0 for f in floors),
         now=now,
         water=water_table(
-            tuple(floors), looks, wind_weights, incidence_sd_deg, tuple(map(float, now.incidence_deg()))
+            tuple(floors), looks, water_weights, incidence_sd_deg, tuple(map(float, now.incidence_deg()))
         ),
         grounds=ground_table(tuple(floors), round(leverage * (speckle + 1.0), 3)),
         tables=np.stack([change_table(name, looks) for name in names]),

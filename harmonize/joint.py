@@ -32,6 +32,7 @@ from floodfuse.harmonize.likelihood import (
     hermite_nodes,
     make_monotone,
 )
+from floodfuse.harmonize.radiometry import noise_gamma0
 from floodfuse.harmonize.wind import (
     CROSS_OFFSETS_DB,
     usual_weights,
@@ -89,7 +90,7 @@ def _densities(  # pragma: no cover
 def _given_latent(floor: Floor, level_db: Float, sd_db: float, looks: float, incidence_deg: float) -> Float:
     """(latent, power): density per dB of a channel at each value of the latent."""
     power = 10.0 ** (POWER_AXIS_DB / 10.0)
-    noise = 10.0 ** (floor.nesz_db / 10.0) / float(np.cos(np.deg2rad(incidence_deg)))
+    noise = float(noise_gamma0(floor.nesz_db, incidence_deg))
     nodes, log_weights = hermite_nodes(sd_db, looks)
     out = np.zeros((level_db.size, power.size))
     _densities(
@@ -224,7 +225,7 @@ class JointTable(NamedTuple):
 def joint_table(
     floors: tuple[Floor, ...],
     looks: float,
-    wind_weights: Sequence[float] | None = None,
+    water_weights: Sequence[float] | None = None,
     incidence_sd_deg: float = 0.0,
     incidence_range_deg: tuple[float, float] = INCIDENCE_LIMITS_DEG,
 ) -> JointTable:
@@ -234,14 +235,14 @@ def joint_table(
     ----------
     floors : one or two channels, see `leading`, with their noise floors
     looks : equivalent number of looks of the values to be looked up
-    wind_weights : of the wind regimes, from `wind_regime`; the usual ones where None
+    water_weights : of the wind regimes, from `wind_regime`; the usual ones where None
     incidence_sd_deg : how well the angle is known; 0 where a raster gives it
     incidence_range_deg : angles that occur, within 15 … 70; those beyond count as the nearest
     """
     low, high = np.clip(incidence_range_deg, *INCIDENCE_LIMITS_DEG)
     first = min(np.floor(low), INCIDENCE_LIMITS_DEG[1] - 1.0)
     angles = np.arange(first, max(np.ceil(high), first + 1.0) + 0.5, INCIDENCE_STEP_DEG)
-    weights = np.asarray(usual_weights() if wind_weights is None else wind_weights)
+    weights = np.asarray(usual_weights() if water_weights is None else water_weights)
     planes = []
     for theta in angles:
         curves = [mean_water_density(floors, looks, weights, float(theta), incidence_sd_deg)]

@@ -19,14 +19,10 @@ from scipy.optimize import isotonic_regression
 from scipy.special import gammaln, logsumexp, polygamma
 
 from floodfuse.harmonize.classes import DRY, EvidenceClass
-from floodfuse.harmonize.densities import class_mean_db, class_sd_db
 
 OUTLIER_SHARE = 0.02
 OUTLIER_DENSITY_PER_DB = 1.0 / 45.0
 URBAN_CAP_NATS = 1.0  # intensity evidence among buildings is two-sided (harmonization.md 3.5)
-
-POWER_AXIS_DB = np.arange(-50.0, 15.0 + 1e-9, 0.25)
-INCIDENCE_AXIS_DEG = np.arange(15.0, 70.0 + 1e-9, 1.0)
 
 _HERMITE_NODES, _weights = hermegauss(21)
 _HERMITE_LOG_WEIGHTS = np.log(_weights / _weights.sum())
@@ -120,32 +116,3 @@ def make_monotone(curves: Float) -> Float:
     capped = np.clip(urban, -URBAN_CAP_NATS, URBAN_CAP_NATS)
     out[:, EvidenceClass.FLOODED_URBAN] = out[:, EvidenceClass.URBAN] + capped
     return out
-
-
-def evidence_table(channel: str, looks: float, nesz_sigma0_db: float) -> NDArray[np.float32]:
-    """Evidence of one channel for all classes, tabulated.
-
-    Parameters
-    ----------
-    channel : band and polarization, such as "C_VV"
-    looks : equivalent number of looks of the values to be looked up
-    nesz_sigma0_db : noise floor as sigma0, dB; it is turned into gamma0 at each angle
-
-    Returns
-    -------
-    (incidence, power, class) float32, nats: ln p per dB of total power on `INCIDENCE_AXIS_DEG` x
-    `POWER_AXIS_DB` x `EvidenceClass`. Only differences between classes carry meaning.
-    """
-    power = np.power(10.0, POWER_AXIS_DB / 10.0)
-    table = np.empty((INCIDENCE_AXIS_DEG.size, power.size, len(EvidenceClass)), np.float32)
-    for i, theta in enumerate(INCIDENCE_AXIS_DEG):
-        nesz = 10.0 ** (nesz_sigma0_db / 10.0) / np.cos(np.deg2rad(theta))
-        curves = np.stack(
-            [
-                log_density(power, class_mean_db(channel, k, theta), class_sd_db(channel, k), looks, nesz)
-                for k in EvidenceClass
-            ],
-            axis=-1,
-        )
-        table[i] = make_monotone(robust(per_db(curves, power[:, None])))
-    return table

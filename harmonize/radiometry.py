@@ -96,6 +96,11 @@ def convert(power: ArrayLike, source: Quantity, target: Quantity, incidence_deg:
     return np.asarray(power) * (to_sigma[source] / to_sigma[target])
 
 
+def noise_gamma0(nesz_sigma0_db: float, incidence_deg: ArrayLike) -> NDArray[np.floating]:
+    """Noise floor as gamma0, linear power, from its sigma0 in dB: 10^(nesz / 10) / cos(theta), in the angle's precision."""
+    return np.asarray(10.0 ** (nesz_sigma0_db / 10.0) / np.cos(np.deg2rad(incidence_deg)))
+
+
 def refusal(sample: ArrayLike, declared: Literal["power", "amplitude", "db", "dn"]) -> str | None:
     """Why values can't be what they are declared to be, or None (harmonization.md 1.5).
 

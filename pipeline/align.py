@@ -93,9 +93,9 @@ class _Search:
 
     def _anchors(self, sensor: Sensor, target: Acquisition) -> list[Acquisition]:
         """Nearest in time first, at most as many as are tried, all of which share ground with the target."""
-        outline = _outline(target)
+        outline = target.outline
         near = sorted(
-            (a for a in self._known() if a.sensor is sensor and _outline(a).intersection(outline).area > 0.0),
+            (a for a in self._known() if a.sensor is sensor and a.outline.intersection(outline).area > 0.0),
             key=lambda a: (abs(a.time - target.time), a.id),
         )
         found: list[Acquisition] = []
@@ -185,7 +185,7 @@ def _record(answer: _Answer, heard: Sequence[_Answer]) -> Shift:
 
 def _shared(target: Acquisition, anchor: Acquisition) -> Grid | None:
     """The lattice over what two footprints share; None where that is nothing, or less than a window."""
-    common = _outline(target).intersection(_outline(anchor))
+    common = target.outline.intersection(anchor.outline)
     if common.area == 0.0:
         return None
     coarser = max(pixel_m(target), pixel_m(anchor))
@@ -194,10 +194,6 @@ def _shared(target: Acquisition, anchor: Acquisition) -> Grid | None:
     except BadRequest:  # a sliver, or so far from any UTM zone's middle that a metre is no metre
         return None
     return grid if min(grid.shape) >= WINDOW_PX else None
-
-
-def _outline(acquisition: Acquisition) -> BaseGeometry:
-    return shapely.make_valid(shapely.geometry.shape(acquisition.footprint))
 
 
 def pixel_m(acquisition: Acquisition) -> float:
@@ -235,7 +231,7 @@ def _measured(target: Acquisition, anchor: Acquisition, ground: Grid, workers: i
     """The shift between two acquisitions in pixels of `ground`; measured once for the same files in a process."""
     key = (target.model_dump_json(), anchor.model_dump_json(), *stamps(target), *stamps(anchor))
     if key not in _known:
-        where = places(ground, [_outline(target), _outline(anchor)])
+        where = places(ground, [target.outline, anchor.outline])
         _known[key] = _measure(target, anchor, where, workers)
     return _known[key]
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition
 from floodfuse.harmonize.joint import Floor
+from floodfuse.harmonize.radiometry import noise_gamma0
 from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.grid import Grid, utm_of
@@ -45,7 +46,7 @@ def _calibrated(acquisition: Acquisition) -> Acquisition:
     if acquisition.sensor not in RADARS or len(channels_of(acquisition)) < 2:
         return acquisition
     found = _regime(acquisition.model_dump_json(), stamps(acquisition))
-    return acquisition.model_copy(update={"wind_weights": tuple(round(w, 6) for w in found.weights)})
+    return acquisition.model_copy(update={"water_weights": tuple(round(w, 6) for w in found.weights)})
 
 
 @lru_cache(maxsize=256)
@@ -62,11 +63,7 @@ def _regime(acquisition_json: str, _: tuple[str, ...]) -> WindRegime:
         node = read_scene([acquisition], grid)[node_path(acquisition)].dataset
         theta = node["incidence"].values.astype(float)
         for which, (floor, pol) in enumerate(zip(floors, channels.values(), strict=True)):
-            noise = (
-                10.0 ** (floor.nesz_db / 10.0) / np.cos(np.deg2rad(theta))
-                if acquisition.noise_removed
-                else 0.0
-            )
+            noise = noise_gamma0(floor.nesz_db, theta) if acquisition.noise_removed else 0.0
             powers[which].append((node[pol].values + noise).ravel())
         angles.append(theta.ravel())
     if not angles:
@@ -83,8 +80,7 @@ def footprint_windows(
     They lie side by side on the absolute lattice; of those that meet the footprint every n-th along rows and columns is
     taken, so that there are at most so many.
     """
-    footprint = shapely.make_valid(shapely.geometry.shape(acquisition.footprint))
-    area = Area(footprint, acquisition.id)
+    area = Area(acquisition.outline, acquisition.id)
     crs = utm_of(area)
     resolution = native_per_sample * _native_m(acquisition, crs)
     outline = area.in_crs(crs)

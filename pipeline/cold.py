@@ -17,7 +17,7 @@ from floodfuse.harmonize import advisory
 from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.densities import CROSS_POLARIZED, channel_name, class_mean_db, class_sd_db
 from floodfuse.pipeline.calibrate import footprint_windows
-from floodfuse.pipeline.hints import BAND_OF, drop_db
+from floodfuse.pipeline.hints import drop_db
 from floodfuse.pipeline.ingest.reading import stamps
 from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.reference import levels
@@ -46,8 +46,9 @@ def _told(acquisition: Acquisition) -> Acquisition:
 
 
 def _cross(acquisition: Acquisition) -> str | None:
-    band = BAND_OF[acquisition.sensor]
-    return next((p for p in acquisition.polarizations if channel_name(band, p) in CROSS_POLARIZED), None)
+    return next(
+        (p for p in acquisition.polarizations if channel_name(acquisition.band, p) in CROSS_POLARIZED), None
+    )
 
 
 @lru_cache(maxsize=256)
@@ -55,16 +56,17 @@ def _is_cold(acquisition_json: str, _: tuple[str, ...]) -> bool:
     acquisition = Acquisition.model_validate_json(acquisition_json)
     cross = _cross(acquisition)
     assert cross is not None
-    channel = channel_name(BAND_OF[acquisition.sensor], cross)
+    channel = channel_name(acquisition.band, cross)
     drops, forests = [], []
     for grid in footprint_windows(acquisition, NATIVE_PER_SAMPLE, WINDOW_SAMPLES, MOST_WINDOWS):
         scene = read_scene([acquisition], grid)
         node, earlier = scene[node_path(acquisition)].dataset, references_of(acquisition, scene)
         theta = node["incidence"].values
-        (dry,) = levels(acquisition, (cross,), theta, earlier, looks_on(acquisition, grid))
+        pols = (acquisition.polarizations[0], cross)
+        first, dry = levels(acquisition, pols, theta, earlier, looks_on(acquisition, grid))
         if dry is None:
             continue
         forest_db = class_mean_db(channel, EvidenceClass.DRY_FOREST, theta)
-        drops.append(drop_db(acquisition, node, grid, earlier).ravel())
+        drops.append(drop_db(acquisition, node, first).ravel())
         forests.append((dry.level_db > forest_db - class_sd_db(channel, EvidenceClass.DRY_FOREST)).ravel())
     return bool(drops) and advisory.cold(np.concatenate(drops), np.concatenate(forests))

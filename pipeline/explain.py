@@ -28,13 +28,12 @@ from floodfuse.harmonize.classes import (
     MapClass,
 )
 from floodfuse.harmonize.densities import channel_name
-from floodfuse.harmonize.radiometry import to_db
+from floodfuse.harmonize.radiometry import noise_gamma0, to_db
 from floodfuse.models import bayes
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.execution import Job, Weighed, weigh_block
 from floodfuse.pipeline.grid import Grid, area_mask
-from floodfuse.pipeline.hints import BAND_OF
 from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.open_product import grid_of, load_record, open_layers
 from floodfuse.pipeline.product import RUN_FILE, RunRecord
@@ -245,10 +244,10 @@ def _observed(acquisition: Acquisition, pixel: Grid) -> tuple[dict[str, float], 
 
 def _channel(acquisition: Acquisition, pol: str, gamma0: float, theta: float) -> ChannelView:
     nesz_db = acquisition.nesz_db[pol]
-    floor = 10.0 ** (nesz_db / 10.0) / np.cos(np.deg2rad(theta))
+    floor = float(noise_gamma0(nesz_db, theta))
     total = gamma0 + (floor if acquisition.noise_removed else 0.0)
     return ChannelView(
-        channel_name(BAND_OF[acquisition.sensor], pol),
+        channel_name(acquisition.band, pol),
         _known(float(to_db(gamma0))),
         _known(float(to_db(total))),
         nesz_db,

@@ -126,7 +126,7 @@ def class_densities(channel: ChannelView, view: SensorView) -> dict[EvidenceClas
     """p per dB of total power on `POWER_AXIS_DB` for every class, as the evidence of this acquisition has it."""
     floors = (Floor(channel.channel, channel.nesz_sigma0_db),)
     looks, theta = float(view.looks or 1.0), view.observed["incidence"]
-    weights = np.asarray(view.facts.get("wind_weights") or usual_weights())
+    weights = np.asarray(view.facts.get("water_weights") or usual_weights())
     curves = {EvidenceClass.OPEN_WATER: mean_water_density(floors, looks, weights, theta)}
     for k in list(EvidenceClass)[1:]:
         curves[k] = ground_density(floors, k, looks, theta)

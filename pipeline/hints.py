@@ -16,43 +16,41 @@ from floodfuse.catalogs.acquisition import Acquisition, Sensor
 from floodfuse.harmonize import advisory
 from floodfuse.harmonize.change import total_power_db
 from floodfuse.harmonize.densities import CROSS_POLARIZED, channel_name
+from floodfuse.harmonize.dry_level import DryLevel
 from floodfuse.harmonize.evidence import aggregate
 from floodfuse.harmonize.radiometry import PALSAR2_GHZ, SENTINEL1_GHZ
 from floodfuse.harmonize.water import WaterChannel
 from floodfuse.pipeline.grid import Grid
-from floodfuse.pipeline.ingest import alos2, sentinel1
 from floodfuse.pipeline.ingest.interference import striped
-from floodfuse.pipeline.looks import looks_on
-from floodfuse.pipeline.reference import levels
 
 Float32 = NDArray[np.float32]
 Hints = dict[str, Float32]
 
-BAND_OF = {Sensor.SENTINEL1: sentinel1.BAND, Sensor.ALOS2: alos2.BAND}
 _WAVES: dict[str, WaterChannel] = {"C_VV": "C_VV", "C_HH": "C_HH"}
 _FREQUENCY_GHZ = {"C": SENTINEL1_GHZ, "L": PALSAR2_GHZ}
 
 
 def hints_of(
-    acquisition: Acquisition, node: xr.Dataset, grid: Grid, earlier: Sequence[xr.Dataset] = ()
+    acquisition: Acquisition, node: xr.Dataset, grid: Grid, dry: Sequence[DryLevel | None] = ()
 ) -> Hints:
-    """Fields of `advisory.Seen` that one acquisition can fill, by their names; `earlier` are its references' nodes."""
+    """Fields of `advisory.Seen` that one acquisition can fill, by their names.
+
+    `dry` are the dry levels of its polarizations, the first one's first; empty where it has no references.
+    """
     if acquisition.sensor is Sensor.SENTINEL2:
         return {"snow": node["snow"].values.astype(np.float32)} if "snow" in node else {}
     found = _of_radar(acquisition, node, grid)
-    if acquisition.sensor is Sensor.SENTINEL1 and earlier:
-        drop = drop_db(acquisition, node, grid, earlier)
+    if acquisition.sensor is Sensor.SENTINEL1 and dry:
+        drop = drop_db(acquisition, node, dry[0])
         found["c_drop_db"] = drop
         if acquisition.cold is not None:
             found["cold_scene"] = _where(np.isfinite(drop), np.full(drop.shape, acquisition.cold))
     return found
 
 
-def drop_db(acquisition: Acquisition, node: xr.Dataset, grid: Grid, earlier: Sequence[xr.Dataset]) -> Float32:
+def drop_db(acquisition: Acquisition, node: xr.Dataset, dry: DryLevel | None) -> Float32:
     """How far the first polarization lies below its dry reference, dB of total power; NaN where either has no value."""
     pol, theta = acquisition.polarizations[0], node["incidence"].values
-    looks = looks_on(acquisition, grid)
-    (dry,) = levels(acquisition, (pol,), theta, earlier, looks)
     if dry is None:
         return np.full(theta.shape, np.nan, np.float32)
     floor = 10.0 ** (acquisition.nesz_db[pol] / 10.0) if acquisition.noise_removed else 0.0
@@ -60,7 +58,7 @@ def drop_db(acquisition: Acquisition, node: xr.Dataset, grid: Grid, earlier: Seq
 
 
 def _of_radar(acquisition: Acquisition, node: xr.Dataset, grid: Grid) -> Hints:
-    band = BAND_OF[acquisition.sensor]
+    band = acquisition.band
     frequency = acquisition.frequency_ghz or _FREQUENCY_GHZ[band]
     theta = node["incidence"].values
     square = np.ones((2 * advisory.NEARBY_PX + 1,) * 2, bool)

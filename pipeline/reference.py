@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
-import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -117,7 +116,7 @@ def other_geometry(acquisition: Acquisition, earlier: Acquisition) -> str | None
         mine, other = getattr(acquisition, what), getattr(earlier, what)
         if mine is not None and other is not None and mine != other:
             return f"{what.replace('_', ' ')} {other}, not {mine}"
-    a, b = _shape(acquisition), _shape(earlier)
+    a, b = acquisition.outline, earlier.outline
     shared, smaller = a.intersection(b).area, min(a.area, b.area)
     if shared == 0.0:
         return "covers other ground"
@@ -130,10 +129,6 @@ def other_geometry(acquisition: Acquisition, earlier: Acquisition) -> str | None
     if min(apart, day - apart) > _SAME_HOUR:
         return f"no orbit stated, and seen at another time of day, {earlier.time:%H:%M}"
     return None
-
-
-def _shape(acquisition: Acquisition) -> shapely.geometry.base.BaseGeometry:
-    return shapely.make_valid(shapely.geometry.shape(acquisition.footprint))
 
 
 def other_values(acquisition: Acquisition, earlier: Acquisition) -> str | None:

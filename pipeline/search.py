@@ -40,7 +40,7 @@ def find(
         )
     touching = [a for a in observing if touches(a, area.geometry)]
     if not touching:
-        west, south, east, north = shapely.union_all([_shape(a) for a in observing]).bounds
+        west, south, east, north = shapely.union_all([a.outline for a in observing]).bounds
         raise BadRequest(
             f"area '{area.source}': outside all data of {catalog}, which covers "
             f"{west:.4f},{south:.4f},{east:.4f},{north:.4f} (w,s,e,n)."
@@ -76,7 +76,7 @@ def beside(
 
 def ground_of(acquisitions: Sequence[Acquisition]) -> Area | None:
     """What the radars among them cover; None where there are none."""
-    shapes = [_shape(a) for a in acquisitions if a.sensor in RADARS]
+    shapes = [a.outline for a in acquisitions if a.sensor in RADARS]
     return Area(shapely.union_all(shapes), "footprints") if shapes else None
 
 
@@ -119,13 +119,9 @@ def _candidates(catalog: str, area: Area, time: datetime, window_days: float) ->
     )
 
 
-def _shape(acquisition: Acquisition) -> BaseGeometry:
-    return shapely.make_valid(shapely.geometry.shape(acquisition.footprint))
-
-
 def touches(acquisition: Acquisition, geometry: BaseGeometry) -> bool:
     """Whether the acquisition's footprint shares area with a geometry in degrees."""
-    return bool(_shape(acquisition).intersection(geometry).area > 0)
+    return bool(acquisition.outline.intersection(geometry).area > 0)
 
 
 def _nearest(acquisitions: Iterable[Acquisition], time: datetime) -> str:

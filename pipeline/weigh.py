@@ -24,6 +24,7 @@ from floodfuse.harmonize.change_densities import change_model
 from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.harmonize.correlation import band_correlation, discounted
 from floodfuse.harmonize.densities import channel_name
+from floodfuse.harmonize.dry_level import DryLevel
 from floodfuse.harmonize.evidence import (
     AGGREGATION_HALO_PX,
     aggregate,
@@ -33,6 +34,7 @@ from floodfuse.harmonize.evidence import (
 from floodfuse.harmonize.history import Pass, flood_llr
 from floodfuse.harmonize.joint import Floor, JointTable, joint_table, leading
 from floodfuse.harmonize.prior import log_prior
+from floodfuse.harmonize.radiometry import noise_gamma0
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.hints import hints_of, merged
 from floodfuse.pipeline.looks import looks_on
@@ -52,7 +54,6 @@ DECIDER_OF = {
     Sensor.ALOS2: Decider.ALOS2,
     Sensor.SENTINEL2: Decider.SENTINEL2,
 }
-_BAND_OF = {Sensor.SENTINEL1: "C", Sensor.ALOS2: "L"}
 _BAND_RADARS = (Decider.SENTINEL1, Decider.ALOS2)
 _DECLARED_ANGLE_SD_DEG = 3.0  # a swath of ten degrees, given as one number
 _SLOPES_DEG = 5.0  # by which local angles may leave those of level ground; beyond, the nearest angle counts
@@ -95,13 +96,12 @@ def _table(acquisition: Acquisition, channels: dict[str, str], looks: float) -> 
     declared = acquisition.incidence_deg or 0.0
     angles = (level[0] - _SLOPES_DEG, level[1] + _SLOPES_DEG) if level else (declared, declared)
     with _TABLES:
-        return _table_once(floors, looks, acquisition.wind_weights, incidence_sd_deg(acquisition), angles)
+        return _table_once(floors, looks, acquisition.water_weights, incidence_sd_deg(acquisition), angles)
 
 
 def channels_of(acquisition: Acquisition) -> dict[str, str]:
     """Polarizations whose joint density is used, by their channel, such as {"C_VV": "vv", "C_VH": "vh"}."""
-    band = _BAND_OF[acquisition.sensor]
-    by_name = {channel_name(band, pol): pol for pol in acquisition.polarizations}
+    by_name = {channel_name(acquisition.band, pol): pol for pol in acquisition.polarizations}
     return {name: by_name[name] for name in leading(tuple(by_name))}
 
 
@@ -114,17 +114,17 @@ def _radar(
     acquisition: Acquisition,
     node: xr.Dataset,
     grid: Grid,
-    earlier: Sequence[xr.Dataset],
+    looks: float,
+    dry: Sequence[DryLevel | None],
     log_share: Float32,
     despeckle: Speckle,
 ) -> Float32:
-    """Evidence of a pass, held against its dry references where it has any.
+    """Evidence of a pass of so many looks, held against the dry level of its channels where it has references.
 
     A filtered pass is not: its references would need the same filter, and their edges would not be its edges.
     """
     channels = channels_of(acquisition)
     angle = node["incidence"].values
-    looks = looks_on(acquisition, grid)
     if not any(np.isfinite(node[pol].values).any() for pol in channels.values()):
         return np.full((*grid.shape, len(EvidenceClass)), np.nan, np.float32)
     if despeckle in _FILTERS:
@@ -135,8 +135,8 @@ def _radar(
     subtracted = [10.0 ** (acquisition.nesz_db[pol] / 10.0) if removed else 0.0 for pol in channels.values()]
     powers = [node[pol].values for pol in channels.values()]
     nats = radar_evidence(powers, subtracted, angle, table, acquisition.water_incidence_deg)
-    if earlier and despeckle not in _FILTERS:
-        nats = _against_dry(acquisition, nats, node, earlier, table, looks, log_share)
+    if dry and despeckle not in _FILTERS:
+        nats = _against_dry(acquisition, nats, node, dry, table, looks, log_share)
     return aggregate(nats) if despeckle == "evidence" else nats
 
 
@@ -152,10 +152,10 @@ def _filtered(
     On even ground a filtered value is worth the looks of its window; edges keep fewer, and are then trusted too much, which is why
     averaging evidence is the usual way.
     """
-    per_cos = 1.0 / np.cos(np.deg2rad(node["incidence"].values))
+    angle = node["incidence"].values
     layers = {}
     for pol in acquisition.polarizations:
-        noise = 10.0 ** (acquisition.nesz_db[pol] / 10.0) * per_cos if acquisition.noise_removed else 0.0
+        noise = noise_gamma0(acquisition.nesz_db[pol], angle) if acquisition.noise_removed else 0.0
         total = np.maximum(node[pol].values + noise, np.float32(_LEAST_POWER))
         layers[pol] = (("y", "x"), np.asarray(smooth(total, looks) - noise, np.float32))
     return node.assign(layers)
@@ -165,7 +165,7 @@ def _against_dry(
     acquisition: Acquisition,
     nats: Float32,
     node: xr.Dataset,
-    earlier: Sequence[xr.Dataset],
+    dry: Sequence[DryLevel | None],
     table: JointTable,
     looks: float,
     log_share: Float32,
@@ -175,9 +175,14 @@ def _against_dry(
     floors = [Floor(name, acquisition.nesz_db[pol]) for name, pol in channels.items()]
     sd_deg = incidence_sd_deg(acquisition)
     model = change_model(
-        floors, looks, acquisition.noise_removed, table, len(earlier), acquisition.wind_weights, sd_deg
+        floors,
+        looks,
+        acquisition.noise_removed,
+        table,
+        len(acquisition.references),
+        acquisition.water_weights,
+        sd_deg,
     )
-    dry = levels(acquisition, tuple(channels.values()), angle, earlier, looks)
     powers = [node[pol].values for pol in channels.values()]
     return combine(nats, powers, dry, angle, model, acquisition.water_incidence_deg, log_share)
 
@@ -210,8 +215,13 @@ def weigh(
         if acquisition.sensor is Sensor.TERRAIN:
             continue
         node = scene[node_path(acquisition)].dataset
+        dry: list[DryLevel | None] = []
         if acquisition.sensor in RADARS:
-            nats = _radar(acquisition, node, grid, references_of(acquisition, scene), share, despeckle)
+            looks, before = looks_on(acquisition, grid), references_of(acquisition, scene)
+            if before:
+                pols, theta = tuple(channels_of(acquisition).values()), node["incidence"].values
+                dry = levels(acquisition, pols, theta, before, looks)
+            nats = _radar(acquisition, node, grid, looks, dry, share, despeckle)
         else:
             nats = _optical(node)
         signed_hours = (acquisition.time - time).total_seconds() / 3600.0
@@ -224,7 +234,7 @@ def weigh(
             earlier,
             _over(earlier, acquisition.id, moved, hours, node["hidden"].values),
             passed,
-            hints_of(acquisition, node, grid, references_of(acquisition, scene)),
+            hints_of(acquisition, node, grid, dry),
         )
     return _counted_once(result)
 

@@ -234,8 +234,8 @@ def _show_sensor(view: SensorView, found: Explanation) -> None:
         floors = ", ".join(f"{c.channel} {c.noise_floor_db:.1f} dB" for c in view.channels)
         console.say(f"    {view.looks:.3g} looks; noise floor at this angle: {floors}")
     for name, fact in view.facts.items():
-        told = _water(fact) if name == "wind_weights" else _in_words(fact)
-        console.say(f"    {'water' if name == 'wind_weights' else name.replace('_', ' ')}: {told}")
+        told = _water(fact) if name == "water_weights" else _in_words(fact)
+        console.say(f"    {'water' if name == 'water_weights' else name.replace('_', ' ')}: {told}")
 
 
 def _water(weights: list[float]) -> str:

@@ -13,7 +13,6 @@ from floodfuse.pipeline.ingest import radar
 from floodfuse.pipeline.ingest.interference import find_stripes
 from floodfuse.pipeline.ingest.reading import sample
 
-BAND = "L"
 LOOKS = 4.0  # cautious: Level 2.2 does not state it
 MOSAIC_NESZ_DB = {"hh": -34.0, "hv": -36.0, "vv": -34.0, "vh": -36.0}  # sea in HV goes down to -37 dB there
 MOSAIC_LOOKS = (

@@ -9,7 +9,6 @@ from floodfuse.harmonize.radiometry import SENTINEL1_GHZ
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.ingest import radar
 
-BAND = "C"
 LOOKS = 4.4  # IW GRDH (CLS 2016)
 NESZ_DB = {"vv": -24.0, "vh": -26.0, "hh": -24.0, "hv": -26.0}  # usual values; the requirement is -22
 

@@ -62,7 +62,7 @@ def test_every_field_survives(tmp_path: Path, make_acquisition: Make) -> None:
         id="x", sensor=Sensor.ALOS2, time=everything.time, footprint=everything.footprint, assets={}
     )
     found_by_a_run = {
-        "wind_weights",
+        "water_weights",
         "cold",
         "striped_rows",
         "striped_columns",

@@ -122,9 +122,9 @@ def test_a_file_that_changed_is_calibrated_anew(archive: Archive, tmp_path: Path
     for pol in ("vv", "vh"):
         with rasterio.open(before.assets[pol].href, "r+") as dataset:
             dataset.write(4.0 * dataset.read())
-    (after,) = calibrated([before.model_copy(update={"wind_weights": None})])
-    assert before.wind_weights is not None and after.wind_weights is not None
-    assert np.abs(np.subtract(before.wind_weights, after.wind_weights)).max() > 0.05
+    (after,) = calibrated([before.model_copy(update={"water_weights": None})])
+    assert before.water_weights is not None and after.water_weights is not None
+    assert np.abs(np.subtract(before.water_weights, after.water_weights)).max() > 0.05
 
 
 @pytest.mark.parametrize("sensors", [("sentinel1",), ("alos2",), ("sentinel1", "alos2", "sentinel2")])
