@@ -49,6 +49,20 @@ def _plane(theta, first, per_step, planes):  # type: ignore[no-untyped-def]  # p
     return plane, g - np.float32(plane)
 
 
+@numba.njit(nogil=True, cache=True, inline="always")
+def _between(table, plane, a, a_next, b, b_next, c, w00, w10, w01, w11, w):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """One class between the eight cells around a pixel, in the table's units."""
+    near = (
+        w00 * table[plane, a, b, c] + w10 * table[plane, a_next, b, c]
+        + w01 * table[plane, a, b_next, c] + w11 * table[plane, a_next, b_next, c]
+    )  # fmt: skip
+    far = (
+        w00 * table[plane + 1, a, b, c] + w10 * table[plane + 1, a_next, b, c]
+        + w01 * table[plane + 1, a, b_next, c] + w11 * table[plane + 1, a_next, b_next, c]
+    )  # fmt: skip
+    return near + w * (far - near)
+
+
 @numba.njit(nogil=True, cache=True)
 def _look_up(  # pragma: no cover
     first: Float32,
@@ -82,27 +96,11 @@ def _look_up(  # pragma: no cover
         w00, w10, w01, w11 = (one - u) * (one - v), u * (one - v), (one - u) * v, u * v
         k, w = _plane(theta, angle_start, per_deg, planes)
         for c in range(_N_CLASS):
-            near = (
-                w00 * table[k, a, b, c] + w10 * table[k, a_next, b, c]
-                + w01 * table[k, a, b_next, c] + w11 * table[k, a_next, b_next, c]
-            )  # fmt: skip
-            far = (
-                w00 * table[k + 1, a, b, c] + w10 * table[k + 1, a_next, b, c]
-                + w01 * table[k + 1, a, b_next, c] + w11 * table[k + 1, a_next, b_next, c]
-            )  # fmt: skip
-            out[i, c] = unit * (near + w * (far - near))
+            out[i, c] = unit * _between(table, k, a, a_next, b, b_next, c, w00, w10, w01, w11, w)
         level = min(max(theta, np.float32(water_range[0])), np.float32(water_range[1]))
         if level != theta:  # open water is level, whatever the slope
             k, w = _plane(level, angle_start, per_deg, planes)
-            near = (
-                w00 * table[k, a, b, 0] + w10 * table[k, a_next, b, 0]
-                + w01 * table[k, a, b_next, 0] + w11 * table[k, a_next, b_next, 0]
-            )  # fmt: skip
-            far = (
-                w00 * table[k + 1, a, b, 0] + w10 * table[k + 1, a_next, b, 0]
-                + w01 * table[k + 1, a, b_next, 0] + w11 * table[k + 1, a_next, b_next, 0]
-            )  # fmt: skip
-            out[i, 0] = unit * (near + w * (far - near))
+            out[i, 0] = unit * _between(table, k, a, a_next, b, b_next, 0, w00, w10, w01, w11, w)
         best = out[i, 0]
         for c in range(1, _N_CLASS):
             best = max(best, out[i, c])
