@@ -55,7 +55,7 @@ class Answer:
     evidence: dict[Decider, Evidence]
     log_share: Float32
     posterior: Posterior
-    bits: NDArray[np.uint8]
+    bits: NDArray[np.uint16]
     map_class: NDArray[np.uint8]
 
 
@@ -204,7 +204,10 @@ def moved(chip: Chip, nats: dict[Decider, Float32], share: Float32) -> dict[Deci
         if radars and who in BAND:
             at_zero = discounted(at_zero, np.full(seen.shape, bands_share(chip), np.float32))
         said = Pass(who.name, hours / 24.0, flood_llr(values, share))
-        found[who] = Evidence(at_zero, age, hidden, {who.name: seen}, (said,))
+        hints = {}
+        if who is Decider.SENTINEL2:
+            hints["snow"] = (chip.sentinel2.scl == optical.SCL_SNOW).astype(np.float32)
+        found[who] = Evidence(at_zero, age, hidden, {who.name: seen}, (said,), hints)
     return found
 
 

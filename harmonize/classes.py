@@ -116,6 +116,8 @@ class Exclusion(IntFlag):
     BUILT_UP = 32
     STEEP_OR_HIGH = 64
     EVIDENCE_TOO_WEAK = 128
+    REEDS_HIDE_WATER = 256
+    SNOW_OR_FROST = 512
 
 
 EXCLUSION_LABELS: dict[Exclusion, str] = {
@@ -127,6 +129,8 @@ EXCLUSION_LABELS: dict[Exclusion, str] = {
     Exclusion.BUILT_UP: "built-up, and intensity can't tell there",
     Exclusion.STEEP_OR_HIGH: "steep or high above drainage: standing water is unlikely",
     Exclusion.EVIDENCE_TOO_WEAK: "seen, but too weakly or too long ago to tell",
+    Exclusion.REEDS_HIDE_WATER: "wetland plants, which may stand in water unseen",
+    Exclusion.SNOW_OR_FROST: "dark to radar, but wet snow or frost is at hand, as dark as water",
 }
 
 

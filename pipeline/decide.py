@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from floodfuse.harmonize import advisory, decay, history
 from floodfuse.harmonize.classes import FLOODED, Advisory, Decider, EvidenceClass, Exclusion, MapClass
-from floodfuse.harmonize.prior import BUILT_UP, PERMANENT_FROM_PERCENT, TREE_COVER, log_prior
+from floodfuse.harmonize.prior import BUILT_UP, PERMANENT_FROM_PERCENT, TREE_COVER, WETLAND_COVER, log_prior
 from floodfuse.models import reliability
 from floodfuse.models.bayes import Posterior, flooded_class
 from floodfuse.pipeline.product import LAYERS
@@ -23,7 +23,13 @@ POSSIBLE_FROM = (
 )
 UNTOLD = (0.2, 0.8)  # probabilities between which a map must not rest on the prior alone
 WEAKEST_NATS = 0.02  # by which evidence must have moved the odds
-UNTELLABLE = Exclusion.CANOPY_HIDES_GROUND | Exclusion.BUILT_UP | Exclusion.EVIDENCE_TOO_WEAK
+UNTELLABLE = (
+    Exclusion.CANOPY_HIDES_GROUND
+    | Exclusion.BUILT_UP
+    | Exclusion.EVIDENCE_TOO_WEAK
+    | Exclusion.REEDS_HIDE_WATER
+    | Exclusion.SNOW_OR_FROST
+)
 STEEP_FROM_DEG = 10.0
 HIGH_FROM_M = 20.0
 _NEAR = "near_hidden"  # the one hint that both radars give
@@ -59,34 +65,66 @@ def exclusions(
     terrain: xr.Dataset,
     inside: Bool,
     log_share: NDArray[np.float32],
-) -> NDArray[np.uint8]:
-    """Reasons, as bits of `Exclusion`, why a pixel is not observed, is excluded, or could not be water.
-
-    Where land cover is known and terrain lets water in: trees are excluded unless a sensor reached the ground, buildings
-    unless water is found; intensity is no proof of dry streets.
-    """
-    bits = np.zeros(inside.shape, np.uint8)
-    bits[~inside] |= np.uint8(Exclusion.OUTSIDE_AREA)
+) -> NDArray[np.uint16]:
+    """Reasons, as bits of `Exclusion`, why a pixel is not observed, is excluded, or could not be water."""
     unseen = posterior.sensors == 0
-    bits[unseen] |= np.uint8(Exclusion.NO_VALID_SENSOR)
+    reasons = {
+        Exclusion.OUTSIDE_AREA: ~inside,
+        Exclusion.NO_VALID_SENSOR: unseen,
+        Exclusion.STEEP_OR_HIGH: _steep_or_high(terrain, inside.shape),
+        Exclusion.EVIDENCE_TOO_WEAK: ~unseen & _rests_on_prior(posterior, log_share),
+        Exclusion.SNOW_OR_FROST: _may_be_snow(evidence, posterior, terrain),
+    }
+    bits = np.zeros(inside.shape, np.uint16)
     for who, seen in evidence.items():
         reason = Exclusion.CLOUD if who is Decider.SENTINEL2 else Exclusion.LAYOVER_OR_SHADOW
-        bits[seen.hidden] |= np.uint8(reason)
-    if "slope" in terrain:
-        bits[terrain["slope"].values > STEEP_FROM_DEG] |= np.uint8(Exclusion.STEEP_OR_HIGH)
-    if "hand" in terrain:
-        bits[terrain["hand"].values > HIGH_FROM_M] |= np.uint8(Exclusion.STEEP_OR_HIGH)
-    bits[~unseen & _rests_on_prior(posterior, log_share)] |= np.uint8(Exclusion.EVIDENCE_TOO_WEAK)
+        bits[seen.hidden] |= np.uint16(reason)
     if "landcover" in terrain:
-        cover = terrain["landcover"].values
-        undecided = ~unseen & (posterior.water < WET_FROM)
-        undecided &= np.exp(log_share[..., : len(FLOODED)]).sum(axis=-1) > POSSIBLE_FROM
-        unseen_ground = np.abs(_under_trees(evidence, undecided.shape)) < SPOKE_NATS
-        bits[np.isin(cover, TREE_COVER) & undecided & unseen_ground] |= np.uint8(
-            Exclusion.CANOPY_HIDES_GROUND
-        )
-        bits[np.isin(cover, BUILT_UP) & undecided] |= np.uint8(Exclusion.BUILT_UP)
+        reasons |= _hiding_cover(evidence, posterior, terrain["landcover"].values, log_share)
+    for reason, where in reasons.items():
+        bits[where] |= np.uint16(reason)
     return bits
+
+
+def _steep_or_high(terrain: xr.Dataset, shape: tuple[int, ...]) -> Bool:
+    found = np.zeros(shape, bool)
+    if "slope" in terrain:
+        found |= terrain["slope"].values > STEEP_FROM_DEG
+    if "hand" in terrain:
+        found |= terrain["hand"].values > HIGH_FROM_M
+    return found
+
+
+def _hiding_cover(
+    evidence: dict[Decider, Evidence],
+    posterior: Posterior,
+    cover: NDArray[np.uint8],
+    log_share: NDArray[np.float32],
+) -> dict[Exclusion, Bool]:
+    """Where "dry" is no answer, for what stands there hides water that terrain lets in.
+
+    Trees, unless a sensor reached the ground; the plants of wetlands, unless dry ground is sure (water between stems
+    brightens or darkens with their spacing, harmonization.md 3.5); buildings always: intensity is no proof of dry streets.
+    """
+    dry = (posterior.sensors > 0) & (posterior.water < WET_FROM)
+    dry &= np.exp(log_share[..., : len(FLOODED)]).sum(axis=-1) > POSSIBLE_FROM
+    unseen_ground = np.abs(_under_trees(evidence, dry.shape)) < SPOKE_NATS
+    unsure = posterior.water > UNTOLD[0]
+    return {
+        Exclusion.CANOPY_HIDES_GROUND: dry & np.isin(cover, TREE_COVER) & unseen_ground,
+        Exclusion.REEDS_HIDE_WATER: dry & np.isin(cover, WETLAND_COVER) & unsure,
+        Exclusion.BUILT_UP: dry & np.isin(cover, BUILT_UP),
+    }
+
+
+def _may_be_snow(evidence: dict[Decider, Evidence], posterior: Posterior, terrain: xr.Dataset) -> Bool:
+    """Where radars alone say water, and wet snow or frost, as dark to them, is at hand."""
+    shape = (posterior.water.shape[0], posterior.water.shape[1])
+    seen = _seen(evidence, shape)
+    told = np.zeros(shape, bool) if seen.optical_water is None else seen.optical_water >= advisory.SAYS_NATS
+    cold = advisory.frost_or_snow(seen, _ground(terrain), shape)
+    always = permanent_water(terrain)
+    return (posterior.water > WET_FROM) & cold & ~told & (True if always is None else ~always)
 
 
 def _rests_on_prior(posterior: Posterior, log_share: NDArray[np.float32]) -> Bool:
@@ -113,7 +151,7 @@ def _under_trees(evidence: dict[Decider, Evidence], shape: tuple[int, ...]) -> N
     )
 
 
-def map_classes(posterior: Posterior, bits: NDArray[np.uint8], permanent: Bool | None) -> NDArray[np.uint8]:
+def map_classes(posterior: Posterior, bits: NDArray[np.uint16], permanent: Bool | None) -> NDArray[np.uint8]:
     """Values of `MapClass`: water where it is likelier than not, by its likeliest kind; then what can't be told."""
     kinds = np.array([_MAP_CLASS[k] for k in FLOODED], np.uint8)
     classes = np.where(posterior.water > WET_FROM, kinds[flooded_class(posterior)], MapClass.DRY_LAND).astype(
@@ -121,10 +159,10 @@ def map_classes(posterior: Posterior, bits: NDArray[np.uint8], permanent: Bool |
     )
     if permanent is not None:
         classes[permanent & (classes == MapClass.OPEN_FLOOD_WATER)] = MapClass.PERMANENT_WATER
-    hidden = (bits & np.uint8(UNTELLABLE)) > 0
+    hidden = (bits & np.uint16(UNTELLABLE)) > 0
     classes[hidden] = MapClass.EXCLUDED
     classes[posterior.sensors == 0] = MapClass.NOT_OBSERVED
-    classes[(bits & np.uint8(Exclusion.OUTSIDE_AREA)) > 0] = MapClass.NOT_OBSERVED
+    classes[(bits & np.uint16(Exclusion.OUTSIDE_AREA)) > 0] = MapClass.NOT_OBSERVED
     return classes
 
 
@@ -174,6 +212,30 @@ def half_life_of(terrain: xr.Dataset) -> NDArray[np.floating]:
     return decay.half_life_days(terrain["hand"].values if "hand" in terrain else None)
 
 
+def _ground(terrain: xr.Dataset) -> advisory.Ground:
+    landcover, hand, slope = (
+        terrain[name].values if name in terrain else None for name in ("landcover", "hand", "slope")
+    )
+    return advisory.Ground(landcover, hand, slope, permanent_water(terrain))
+
+
+def _seen(evidence: dict[Decider, Evidence], shape: tuple[int, int]) -> advisory.Seen:
+    """What the rules of `advisory` ask of the sensors at hand."""
+    water = {who: advisory.water_nats(e.nats) for who, e in evidence.items()}
+    if Decider.SENTINEL2 in water:
+        water[Decider.SENTINEL2] = _seen_by_day(evidence, water[Decider.SENTINEL2])
+    hints = {name: values for e in evidence.values() for name, values in e.hints.items() if name != _NEAR}
+    near = [e.hints[_NEAR] for e in evidence.values() if _NEAR in e.hints]
+    return advisory.Seen(
+        c_water=water.get(Decider.SENTINEL1),
+        l_water=water.get(Decider.ALOS2),
+        optical_water=water.get(Decider.SENTINEL2),
+        l_under_trees=_under_trees(evidence, shape),
+        near_hidden=np.fmax.reduce(near) if near else None,
+        **hints,
+    )
+
+
 def advisories(
     evidence: dict[Decider, Evidence],
     terrain: xr.Dataset,
@@ -181,24 +243,8 @@ def advisories(
     age_hours: NDArray[np.float32],
 ) -> NDArray[np.uint16]:
     """Bits of `Advisory`: what sensors and ground say by `advisory.flags`, and what time and conflict add."""
-    landcover, hand, slope = (
-        terrain[name].values if name in terrain else None for name in ("landcover", "hand", "slope")
-    )
-    ground = advisory.Ground(landcover, hand, slope, permanent_water(terrain))
-    water = {who: advisory.water_nats(e.nats) for who, e in evidence.items()}
-    if Decider.SENTINEL2 in water:
-        water[Decider.SENTINEL2] = _seen_by_day(evidence, water[Decider.SENTINEL2])
-    hints = {name: values for e in evidence.values() for name, values in e.hints.items() if name != _NEAR}
-    near = [e.hints[_NEAR] for e in evidence.values() if _NEAR in e.hints]
-    seen = advisory.Seen(
-        c_water=water.get(Decider.SENTINEL1),
-        l_water=water.get(Decider.ALOS2),
-        optical_water=water.get(Decider.SENTINEL2),
-        l_under_trees=_under_trees(evidence, conflict.shape),
-        near_hidden=np.fmax.reduce(near) if near else None,
-        **hints,
-    )
-    bits = advisory.flags(seen, ground, (conflict.shape[0], conflict.shape[1]))
+    shape = (conflict.shape[0], conflict.shape[1])
+    bits = advisory.flags(_seen(evidence, shape), _ground(terrain), shape)
     same_day, changed = advisory.disagreement(conflict, hours_apart(evidence, conflict.shape))
     for flag, where in (
         (Advisory.EVIDENCE_OLD, advisory.evidence_old(age_hours, half_life_of(terrain))),

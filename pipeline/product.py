@@ -40,7 +40,7 @@ LAYERS: dict[str, Layer] = {
     "evidence_age": Layer(
         "float32", float("nan"), "hour", "time between the deciding evidence and the product"
     ),
-    "exclusion": Layer("uint8", 0, "1", "reasons for exclusion, as bits"),
+    "exclusion": Layer("uint16", 0, "1", "reasons for exclusion, as bits"),
     "ever_flooded": Layer(
         "float32",
         float("nan"),

@@ -69,6 +69,8 @@ EXCLUSION_COLOURS: dict[Exclusion, Rgba] = {
     Exclusion.BUILT_UP: (200, 140, 158, 255),
     Exclusion.STEEP_OR_HIGH: (158, 142, 120, 255),
     Exclusion.EVIDENCE_TOO_WEAK: (190, 178, 206, 255),
+    Exclusion.REEDS_HIDE_WATER: (172, 186, 110, 255),
+    Exclusion.SNOW_OR_FROST: (196, 220, 232, 255),
 }
 EVIDENCE_COLOURS: dict[EvidenceClass, Rgba] = {
     EvidenceClass.OPEN_WATER: (46, 142, 210, 255),

@@ -172,6 +172,9 @@ def _class_rows(record: RunRecord) -> list[ClassRow]:
     return rows
 
 
+_CODES = 2 * max(Exclusion)  # more than any set of reasons, and any sensor
+
+
 class _Counts(NamedTuple):
     """Pixels by deciding sensor, and left-out pixels (excluded or not observed) by exclusion bits."""
 
@@ -182,7 +185,7 @@ class _Counts(NamedTuple):
 
 def _counts(product: Product) -> _Counts:
     """Counted tile by tile, over the area of interest."""
-    counts = _Counts(*np.zeros((3, 256), np.int64))
+    counts = _Counts(*np.zeros((3, _CODES), np.int64))
     for tile in tiles(product.shape):
         classes = product.read("flood_class", tile)
         deciders, exclusion = product.read("deciding_sensor", tile), product.read("exclusion", tile)
@@ -197,7 +200,7 @@ def _counts(product: Product) -> _Counts:
             ),
             strict=True,
         ):
-            count += np.bincount(codes, minlength=256)
+            count += np.bincount(codes, minlength=_CODES)
     return counts
 
 
@@ -212,7 +215,7 @@ def _decider_rows(counts: _Counts) -> list[ShareRow]:
 
 
 def _reason_rows(counts: _Counts) -> list[ReasonRow]:
-    bits = np.arange(256)
+    bits = np.arange(_CODES)
     pixels = {reason: int(counts.left_out[bits & reason > 0].sum()) for reason in EXCLUSION_LABELS}
     return [
         ReasonRow(label, hexadecimal(EXCLUSION_COLOURS[reason]), pixels[reason] / int(counts.left_out.sum()))

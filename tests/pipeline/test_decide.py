@@ -13,7 +13,7 @@ from floodfuse.models.bayes import fuse
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.weigh import Evidence
 
-TREES, CROPS, TOWN = 10, 40, 50
+TREES, CROPS, TOWN, WETLAND = 10, 40, 50, 90
 
 
 def evidence_for(
@@ -96,6 +96,32 @@ def test_a_town_on_low_ground_is_never_called_dry() -> None:
     dry = {Decider.SENTINEL1: evidence_for(EvidenceClass.URBAN, 4.0)}
     assert class_of(dry, terrain(landcover=TOWN, hand=1.0)) == MapClass.EXCLUDED
     assert class_of(dry, terrain(landcover=TOWN, hand=40.0)) == MapClass.DRY_LAND
+
+
+def test_reeds_on_low_ground_are_dry_only_where_a_radar_says_so() -> None:
+    plants = np.full((1, 1, 8), -4.0, np.float32)
+    plants[..., [EvidenceClass.FLOODED_HERB, EvidenceClass.DRY_LOW_VEG]] = 0.0
+    either = {Decider.SENTINEL1: evidence_for(EvidenceClass.DRY_LOW_VEG, 4.0)._replace(nats=plants)}
+    found = decided(either, terrain(landcover=WETLAND, hand=0.5))
+    assert found["flood_class"][0, 0] == MapClass.EXCLUDED
+    assert int(found["exclusion"][0, 0]) & Exclusion.REEDS_HIDE_WATER
+    assert class_of(either, terrain(landcover=WETLAND, hand=40.0)) == MapClass.DRY_LAND
+    assert class_of(either, terrain(landcover=CROPS, hand=0.5)) == MapClass.DRY_LAND
+    dry = {Decider.SENTINEL1: evidence_for(EvidenceClass.DRY_LOW_VEG, 4.0)}
+    assert class_of(dry, terrain(landcover=WETLAND, hand=0.5)) == MapClass.DRY_LAND
+
+
+def test_where_snow_is_seen_a_radar_alone_finds_no_water() -> None:
+    radar = {Decider.SENTINEL1: evidence_for(EvidenceClass.OPEN_WATER, 4.0)}
+    snow = {"snow": np.ones((1, 1), np.float32)}
+    scene = radar | {Decider.SENTINEL2: blind(hidden=True)._replace(hints=snow)}
+    found = decided(scene, terrain(hand=0.5))
+    assert found["flood_class"][0, 0] == MapClass.EXCLUDED
+    assert int(found["exclusion"][0, 0]) & Exclusion.SNOW_OR_FROST
+    assert class_of(scene, terrain(permanent_water=95.0)) == MapClass.PERMANENT_WATER
+    assert class_of(radar, terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
+    land = scene | {Decider.SENTINEL1: evidence_for(EvidenceClass.BARE_SOIL, 4.0)}
+    assert class_of(land, terrain(hand=0.5)) == MapClass.DRY_LAND
 
 
 def test_not_observed_is_never_dry() -> None:
