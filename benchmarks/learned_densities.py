@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from benchmarks.chip_evidence import BAND, floors_of, radar_of
 from floodfuse.catalogs.simulated.chip_radar import RadarChip
 from floodfuse.catalogs.simulated.chips import Chip
 from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.harmonize.evidence import SENSOR_CAP_NATS
 from floodfuse.harmonize.likelihood import OUTLIER_DENSITY_PER_DB, OUTLIER_SHARE
 from floodfuse.harmonize.radiometry import noise_gamma0
+from floodfuse.pipeline.chip_evidence import BAND, floors_of, radar_of
 
 ANGLES_DEG = np.arange(28.75, 46.0, 2.5)  # middles of bins
 AXIS_DB = np.arange(-38.0, 8.0 + 1e-9, 0.5)

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
 
-from benchmarks import baselines, chip_evidence, learned_densities
+from benchmarks import baselines, learned_densities
 from floodfuse.catalogs.simulated.chips import Chip, chip_seed, simulate_chip
 from floodfuse.catalogs.simulated.flood import Mechanism
 from floodfuse.harmonize.classes import FLOOD_CLASSES, FLOODED, Decider, EvidenceClass, MapClass
 from floodfuse.harmonize.evidence import aggregate
+from floodfuse.pipeline import chip_evidence
 
 S1, ALOS2, S2 = Decider.SENTINEL1, Decider.ALOS2, Decider.SENTINEL2
 CONFIGS: dict[str, tuple[Decider, ...]] = {

@@ -109,7 +109,7 @@ def load_settings(file: Path | None, given: dict[str, Any]) -> MapSettings:
     BadRequest
         If the file can't be read, a key is unknown (the nearest right one is named), or a value can't be right.
     """
-    stated = _read_yaml(file) if file else {}
+    stated = read_yaml(file) if file else {}
     known = list(MapSettings.model_fields)
     for key in stated:
         if key not in known:
@@ -128,7 +128,8 @@ def load_settings(file: Path | None, given: dict[str, Any]) -> MapSettings:
         raise BadRequest((f"settings {file}: " if from_file else "") + _in_words(problem)) from error
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Keys and values of a YAML file; BadRequest where it can't be read or is no such thing."""
     try:
         content = yaml.safe_load(file.read_text())
     except OSError as error:

@@ -1,6 +1,9 @@
 """What tests of several folders share."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a test worker has a core: torch's threads would fight for it
+
 from collections.abc import Callable
 from pathlib import Path
 

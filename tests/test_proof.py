@@ -14,10 +14,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from benchmarks import chip_evidence, proof_figures, proof_statistics, proof_tables, prove_physics
+from benchmarks import proof_figures, proof_statistics, proof_tables, prove_physics
 from benchmarks.proof_chips import WITH_REFERENCE, Task, examine
 from floodfuse.catalogs.simulated.chips import simulate_chip
 from floodfuse.harmonize.classes import Decider, MapClass
+from floodfuse.pipeline import chip_evidence
 
 pytestmark = pytest.mark.slow
 SIDE = 192

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -72,6 +73,24 @@ def note(message: str) -> None:
     """Print a warning among the messages."""
     messages.print("[yellow]note:[/]", end=" ")
     messages.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def check_folder(file: Path, option: str) -> None:
+    """Make the folder of a file that is to be written, before the work begins.
+
+    Raises
+    ------
+    BadRequest
+        If it can't be made, or if there is a folder where the file should be.
+    """
+    if file.is_dir():
+        raise BadRequest(f"{option} '{file}': is a folder; give the name of a file.")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadRequest(
+            f"{option} '{file}': its folder can't be made ({error.strerror}); give another."
+        ) from None
 
 
 @contextmanager

@@ -11,9 +11,11 @@ import typer
 from floodfuse.workflows import catalog_commands, console
 from floodfuse.workflows.console import NumbersCommand
 from floodfuse.workflows.demo_command import demo_command
+from floodfuse.workflows.evaluate_command import evaluate_command
 from floodfuse.workflows.map_command import HELP as MAP_HELP
 from floodfuse.workflows.map_command import map_command
 from floodfuse.workflows.product_commands import diff_command, explain_command, inspect_command
+from floodfuse.workflows.train_command import train_command
 
 app = typer.Typer(
     name="floodfuse",
@@ -27,6 +29,8 @@ app.command("demo")(demo_command)
 app.command("inspect")(inspect_command)
 app.command("diff")(diff_command)
 app.command("explain", cls=NumbersCommand)(explain_command)
+app.command("train")(train_command)
+app.command("evaluate")(evaluate_command)
 app.add_typer(catalog_commands.app, name="catalog")
 
 

@@ -24,6 +24,8 @@ COMMANDS = [
     "inspect",
     "diff",
     "explain",
+    "train",
+    "evaluate",
     "catalog add",
     "catalog list",
     "catalog show",

@@ -1,0 +1,1 @@
+"""Labelled chips for training and evaluation: one module an archive of chips."""

@@ -1,0 +1,20 @@
+"""One labelled chip of a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Views = dict[str, tuple[NDArray[np.generic], NDArray[np.bool_]]]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """Images of one place by view (`sensor/time`: values (channel, y, x), seen (y, x)) and its truth (y, x), 255 unknown."""
+
+    name: str
+    event: str
+    views: Views
+    truth: NDArray[np.uint8]

@@ -1,0 +1,1 @@
+"""Segmentation networks that fuse sensors early, between encoders, by attention, or late."""

@@ -1,0 +1,94 @@
+"""What every fusion network is: views in, log-odds of classes out, and what it says of its sensors.
+
+Strategies differ in where sensors meet: `early` in the first layer, `intermediate` and `attention` at every scale of
+their encoders, `late` in what each says alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, max_pool2d, pixel_shuffle, pixel_unshuffle
+
+from floodfuse.models.networks.views import Batch, Stacks, Views
+
+ENCODER_STRIDE_PX = 32
+_LEAST = 1e-30
+
+
+class Told(NamedTuple):
+    """What a network says.
+
+    Attributes
+    ----------
+    logits : (chip, class, y, x), before the softmax
+    weights : (chip, sensor, y, x), how much each sensor counted, summing to 1 over those that are there and 0 where
+        none is; sensors in alphabetical order. None where a strategy has no such thing
+    alone : by sensor, what it says alone, as `logits`; empty but for late fusion
+    masks : by sensor, (chip, 1, y, x), where it was seen
+    """
+
+    logits: Tensor
+    weights: Tensor | None
+    alone: dict[str, Tensor]
+    masks: dict[str, Tensor]
+
+
+class FusionNetwork(nn.Module):
+    """A network over views. Subclasses say how stacks of sensors become class scores in `fuse`.
+
+    Parameters
+    ----------
+    views : channels by view, masks not counted
+    classes : number of classes it scores
+    fold : pixels a side that are folded into channels before the network and unfolded after it. Nothing is lost, and 2
+        makes a network more than three times as fast, for most of a U-Net's time goes into its finest scale
+    """
+
+    def __init__(self, views: Views, classes: int, fold: int = 1) -> None:
+        super().__init__()
+        self.stacks = Stacks(views)
+        self.sensors = self.stacks.sensors
+        self.classes = classes
+        self.fold = fold
+
+    @property
+    def stride_px(self) -> int:
+        """Sides of what it takes are multiples of it."""
+        return ENCODER_STRIDE_PX * self.fold
+
+    def channels_of(self, sensor: str) -> int:
+        """Channels of a sensor's stack as `fuse` gets it."""
+        return self.stacks.channels(sensor) * self.fold**2
+
+    @property
+    def scores_out(self) -> int:
+        """Channels of scores that `fuse` must tell."""
+        return self.classes * self.fold**2
+
+    def forward(self, batch: Batch) -> Told:
+        """Scores of a batch whose sides are multiples of `stride_px`."""
+        stacks, masks = self.stacks(batch)
+        return self.told(stacks, masks)
+
+    def told(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
+        """Scores from the stack and the mask of each sensor, folded where the network folds."""
+        if self.fold == 1:
+            return self.fuse(stacks, masks)
+        folded = self.fuse(
+            {sensor: pixel_unshuffle(stack, self.fold) for sensor, stack in stacks.items()},
+            {sensor: max_pool2d(mask, self.fold) for sensor, mask in masks.items()},
+        )
+        weights = folded.weights
+        if weights is not None:
+            fine = interpolate(weights, scale_factor=float(self.fold), mode="nearest")
+            fine = fine * torch.cat([masks[sensor] for sensor in self.sensors], dim=1)
+            weights = fine / fine.sum(dim=1, keepdim=True).clamp_min(_LEAST)
+        alone = {sensor: pixel_shuffle(scores, self.fold) for sensor, scores in folded.alone.items()}
+        return Told(pixel_shuffle(folded.logits, self.fold), weights, alone, masks)
+
+    def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
+        """Scores from the stack and the mask of each sensor."""
+        raise NotImplementedError

@@ -1,0 +1,59 @@
+"""Late fusion: a network a sensor, and a pool of what they say.
+
+    log-opinion pool: scores = sum over sensors of w_s seen_s scores_s
+
+with w_s >= 0 at each pixel from a stacker, a small network that sees what every sensor says and where it was seen.
+"""
+
+from __future__ import annotations
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from floodfuse.models.networks.fusion import FusionNetwork, Told
+from floodfuse.models.networks.views import Views
+
+_STACKER_WIDTH = 16
+_LEAST = 1e-30
+_ONE = 0.5413  # softplus of it is 1: before it has learned, the stacker adds scores up
+
+
+class Late(FusionNetwork):
+    """One U-Net a sensor and a stacker over them."""
+
+    def __init__(
+        self, views: Views, classes: int, encoder: str, decoder: tuple[int, ...], fold: int = 1
+    ) -> None:
+        super().__init__(views, classes, fold)
+        self.unets = nn.ModuleDict(
+            {
+                sensor: smp.Unet(
+                    encoder,
+                    encoder_weights=None,
+                    in_channels=self.channels_of(sensor),
+                    classes=self.scores_out,
+                    encoder_depth=len(decoder),
+                    decoder_channels=decoder,
+                )
+                for sensor in self.sensors
+            }
+        )
+        count = len(self.sensors)
+        self.stacker = nn.Sequential(
+            nn.Conv2d(count * (self.scores_out + 1), _STACKER_WIDTH, 5, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(_STACKER_WIDTH, count, 5, padding=2),
+        )
+
+    def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
+        """Scores of the pool; weights are the stacker's, as shares."""
+        alone = {sensor: self.unets[sensor](stacks[sensor]) * masks[sensor] for sensor in self.sensors}
+        seen = torch.cat([masks[sensor] for sensor in self.sensors], dim=1)
+        # The stacker weighs what is said; it must not change what is said of each sensor alone.
+        said = torch.cat([scores.detach() for scores in alone.values()], dim=1)
+        weights = softplus(self.stacker(torch.cat([said, seen], dim=1)) + _ONE) * seen
+        stacked = torch.stack(list(alone.values()), dim=1)  # (chip, sensor, class, y, x)
+        logits = (weights[:, :, None] * stacked).sum(dim=1)
+        return Told(logits, weights / weights.sum(dim=1, keepdim=True).clamp_min(_LEAST), alone, masks)

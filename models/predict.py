@@ -1,0 +1,78 @@
+"""What a network says of whole chips: padded to what it takes, turned and flipped, and averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+
+from floodfuse.models.chips import View
+from floodfuse.models.inputs.registry import Inputs
+from floodfuse.models.networks.fusion import FusionNetwork
+from floodfuse.models.networks.views import sensor_of
+
+Float32 = NDArray[np.float32]
+
+
+def tensor_of(view: View) -> Tensor:
+    """(channel + 1, y, x): values, 0 where unseen, and the mask."""
+    seen = view.seen.astype(np.float32)
+    values = np.where(view.seen, np.asarray(view.values, np.float32), np.float32(0.0))
+    return torch.from_numpy(np.concatenate([values, seen[None]]))
+
+
+def prepared(
+    views: Mapping[str, tuple[NDArray[np.generic], NDArray[np.bool_]]],
+    inputs: Inputs,
+    dropped: Collection[str] = (),
+) -> dict[str, View]:
+    """Views as channels of a network, without those dropped, named by view (`s2/after`) or sensor (`s2`)."""
+    return {
+        name: View(inputs.prepare(name, values, seen), seen)
+        for name, (values, seen) in sorted(views.items())
+        if name not in dropped and sensor_of(name) not in dropped
+    }
+
+
+@torch.inference_mode()
+def predict(network: FusionNetwork, views: Mapping[str, View], turns: bool = True) -> Float32:
+    """Probability of each class, (class, y, x).
+
+    Parameters
+    ----------
+    network : in evaluation mode
+    views : prepared; at least one
+    turns : mean over the eight turns and reflections of the picture, else the picture as it is
+    """
+    if not views:
+        raise ValueError("no view was given to predict from")
+    device = next(network.parameters(), torch.empty(0)).device  # Bayes has none
+    batch = {name: tensor_of(view)[None].to(device) for name, view in views.items()}
+    height, width = next(iter(batch.values())).shape[-2:]
+    total = torch.zeros((network.classes, height, width), device=device)
+    ways = [(k, flip) for k in range(4) for flip in (False, True)] if turns else [(0, False)]
+    for k, flip in ways:
+        given = {name: _padded(_turned(values, k, flip), network.stride_px) for name, values in batch.items()}
+        sides = (height, width) if k % 2 == 0 else (width, height)
+        logits = network(given).logits[..., : sides[0], : sides[1]]
+        total += _turned_back(torch.softmax(logits.float(), dim=1), k, flip)[0]
+    return np.asarray((total / len(ways)).cpu().numpy(), np.float32)
+
+
+def _turned(x: Tensor, k: int, flip: bool) -> Tensor:
+    turned = torch.rot90(x, k, (-2, -1))
+    return turned.flip(-1) if flip else turned
+
+
+def _turned_back(x: Tensor, k: int, flip: bool) -> Tensor:
+    return torch.rot90(x.flip(-1) if flip else x, -k, (-2, -1))
+
+
+def _padded(x: Tensor, stride_px: int) -> Tensor:
+    """Widened by unseen pixels to sides that the network takes."""
+    down, right = (-n % stride_px for n in x.shape[-2:])
+    return pad(x, (0, right, 0, down))

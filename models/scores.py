@@ -1,0 +1,133 @@
+"""Scores of class maps and probabilities, pooled over pixels and as means over tiles; they differ by up to 0.09.
+
+    miou_tile       mean over tiles of the mean over the classes present in the tile's truth of |A and B| / |A or B|
+    miou_global     mean over classes of IoU from one confusion matrix
+    pixel_accuracy  correct / all
+    fw_iou          sum over classes of their share of the truth times IoU
+    iou_flood       IoU of all flooded classes as one
+    f1_flood        its F1
+    ece             |observed share of flood - mean probability| over 15 equal bins, weighted by their pixels
+    brier           mean (p - flood)^2
+
+Unlabelled pixels (255) count nowhere. Source of the first: Drakonakis et al. (2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from floodfuse.models.chips import UNLABELLED
+
+ECE_BINS = 15
+
+Float = NDArray[np.float64]
+
+
+class Scores(NamedTuple):
+    """See the module."""
+
+    miou_tile: float
+    miou_global: float
+    pixel_accuracy: float
+    fw_iou: float
+    iou_flood: float
+    f1_flood: float
+    ece: float
+    brier: float
+    tiles: int
+    pixels: int
+    iou_by_class: dict[str, float]
+    recall_by_class: dict[str, float]
+    precision_by_class: dict[str, float]
+
+
+class Tally:
+    """Adds up chips; `scores` may be asked at any time.
+
+    Parameters
+    ----------
+    classes : names of the classes
+    flooded : numbers of those that are flooded; all but class 0 where nothing is said
+    groups : names for several classes that are scored as one besides, with their numbers
+    """
+
+    def __init__(
+        self,
+        classes: tuple[str, ...],
+        flooded: tuple[int, ...] | None = None,
+        groups: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:
+        self.classes = classes
+        n = len(classes)
+        self.flooded = tuple(range(1, n)) if flooded is None else flooded
+        self.groups = {name: (k,) for k, name in enumerate(classes)} | dict(groups or {})
+        self._confusion = np.zeros((n, n), np.int64)  # truth, found
+        self._tile_ious: list[float] = []
+        self._bins = np.zeros((3, ECE_BINS))  # pixels, flooded, sum of probability
+        self._squared = 0.0
+
+    def add(self, probability: NDArray[np.floating], truth: NDArray[np.uint8]) -> None:
+        """One chip: probability of each class (class, y, x), and its truth (y, x)."""
+        known = truth != UNLABELLED
+        if not known.any():
+            return
+        n = len(self.classes)
+        true, share = truth[known].astype(np.int64), np.asarray(probability, np.float64)[:, known]
+        confusion = np.bincount(true * n + share.argmax(axis=0), minlength=n * n).reshape(n, n)
+        self._confusion += confusion
+        self._tile_ious.append(float(np.mean(_iou(confusion)[confusion.sum(axis=1) > 0])))
+        flood, wet = share[list(self.flooded)].sum(axis=0), np.isin(true, self.flooded)
+        place = np.minimum((flood * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+        for row, weight in enumerate((np.ones(wet.size), wet, flood)):
+            self._bins[row] += np.bincount(place, weight, ECE_BINS)
+        self._squared += float(((flood - wet) ** 2).sum())
+
+    def scores(self) -> Scores:
+        """Scores of what was added.
+
+        Raises
+        ------
+        ValueError
+            If no labelled pixel was added.
+        """
+        total = self._confusion.sum()
+        if total == 0:
+            raise ValueError("no chip has a labelled pixel: there is nothing to score")
+        iou, share = _iou(self._confusion), self._confusion.sum(axis=1) / total
+        there = (self._confusion.sum(axis=0) + self._confusion.sum(axis=1)) > 0
+        flood_iou, _, _ = self._of(self.flooded)
+        by_group = {name: self._of(members) for name, members in self.groups.items()}
+        return Scores(
+            miou_tile=float(np.mean(self._tile_ious)),
+            miou_global=float(iou[there].mean()),
+            pixel_accuracy=float(np.trace(self._confusion) / total),
+            fw_iou=float((share * np.where(there, iou, 0.0)).sum()),
+            iou_flood=flood_iou,
+            f1_flood=2.0 * flood_iou / (1.0 + flood_iou),
+            ece=float(np.abs(self._bins[1] - self._bins[2]).sum() / total),
+            brier=self._squared / float(total),
+            tiles=len(self._tile_ious),
+            pixels=int(total),
+            iou_by_class={name: values[0] for name, values in by_group.items()},
+            recall_by_class={name: values[1] for name, values in by_group.items()},
+            precision_by_class={name: values[2] for name, values in by_group.items()},
+        )
+
+    def _of(self, members: tuple[int, ...]) -> tuple[float, float, float]:
+        """IoU, recall and precision of several classes as one; 1 where there is nothing to find or nothing found."""
+        at = list(members)
+        both = float(self._confusion[np.ix_(at, at)].sum())
+        true, found = float(self._confusion[at].sum()), float(self._confusion[:, at].sum())
+        either = true + found - both
+        return tuple(both / of if of else 1.0 for of in (either, true, found))  # type: ignore[return-value]
+
+
+def _iou(confusion: NDArray[np.int64]) -> Float:
+    """Intersection over union of each class; 1 where there is neither truth nor finding."""
+    both = np.diag(confusion).astype(np.float64)
+    either = confusion.sum(axis=0) + confusion.sum(axis=1) - both
+    return np.divide(both, either, out=np.ones_like(both), where=either > 0)

@@ -1,0 +1,418 @@
+"""Training: seeded, resumable to the step, with averaged weights, and the best of them chosen on chips held out by event.
+
+A step's chips and their variations are a function of the seed, the epoch and the chip alone, so that a run that was killed and
+resumes takes the steps that it would have taken. What is kept between steps lies beside the weights, in `.state`; it goes
+when training ends.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from floodfuse.models.augment import AugmentSettings, augmented
+from floodfuse.models.chips import ChipSource, Kept
+from floodfuse.models.inputs.registry import INPUTS, Inputs
+from floodfuse.models.losses import fusion_loss
+from floodfuse.models.networks.build import NetworkSettings, build
+from floodfuse.models.networks.fusion import FusionNetwork
+from floodfuse.models.networks.views import sensor_of, sensors_in
+from floodfuse.models.predict import predict, prepared, tensor_of
+from floodfuse.models.scores import Scores, Tally
+from floodfuse.models.split import Parts, SplitSettings, split
+from floodfuse.models.weights import Card, save
+
+WARM_UP = 0.05  # share of all steps in which the learning rate rises
+_LARGEST_GRADIENT = 5.0
+# What a file that is no state leads torch to.
+_NO_STATE = (
+    RuntimeError,
+    OSError,
+    EOFError,
+    pickle.UnpicklingError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+
+Tell = Callable[[str, int, int], None]
+Batch = tuple[dict[str, Tensor], Tensor]
+
+
+class TrainSettings(BaseModel):
+    """How a network is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network: NetworkSettings
+    augment: AugmentSettings = AugmentSettings()
+    split: SplitSettings = SplitSettings()
+    epochs: int = Field(default=60, ge=1)
+    batch: int = Field(default=8, ge=2, description="chips a step")
+    learning_rate: float = Field(default=1e-3, gt=0, description="highest; it rises, then falls as a cosine")
+    weight_decay: float = Field(default=0.02, ge=0)
+    average: float = Field(
+        default=0.99, ge=0, lt=1, description="share of the averaged weights kept at each step"
+    )
+    choose_without: tuple[tuple[str, ...], ...] = Field(
+        default=((),),
+        min_length=1,
+        description="views and sensors left out, one score each; their mean chooses the weights",
+    )
+    choose_every: int = Field(
+        default=2, ge=1, description="epochs between two looks at the chips that choose"
+    )
+    patience: int = Field(
+        default=1000, ge=1, description="epochs without a better score after which training ends"
+    )
+    seed: int = Field(default=0, ge=0)
+    save_every: int = Field(default=200, ge=1, description="steps between two saved states")
+
+
+class TrainingError(ValueError):
+    """Training that can't begin or go on as asked, with the value and the cure."""
+
+
+class Stopped(Exception):
+    """Training was asked to stop, and can go on from where it stands."""
+
+
+@dataclass
+class Progress:
+    """Where training stands: everything but weights."""
+
+    step: int = 0
+    best: float = -1.0
+    best_epoch: int = -1
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+class Training:
+    """One training run.
+
+    Parameters
+    ----------
+    settings : of the run
+    source : chips to learn from; all are held in memory as they are on disk
+    out : file of weights to make; the state of the run is kept at `out`.state, its log at `out`.csv
+    licence, command : for the card
+    """
+
+    def __init__(
+        self, settings: TrainSettings, source: ChipSource, out: Path, licence: str, command: str
+    ) -> None:
+        self.settings, self.source, self.out = settings, Kept(source), out
+        self.licence, self.command = licence, command
+        try:
+            self.parts: Parts = split(source.chips, settings.split)
+        except ValueError as error:
+            raise TrainingError(f"split: {error}; change the split of the settings") from None
+        if len(self.parts.learning) < settings.batch:
+            raise TrainingError(
+                f"{len(self.parts.learning)} chips to learn from are fewer than a batch of {settings.batch}; give more "
+                "chips, or a smaller batch"
+            )
+        self.inputs: Inputs = INPUTS[source.inputs]
+        self._check_names()
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(settings.seed)
+        try:
+            network = build(settings.network, dict(self.inputs.CHANNELS), len(source.classes))
+        except (
+            KeyError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # what encoders raise of unknown names and sizes
+            reason = str(error).splitlines()[0][:120]
+            raise TrainingError(
+                f"network '{settings.network.strategy}' with encoder '{settings.network.encoder}' can't be built ({reason}); "
+                "choose others"
+            ) from None
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self.averaged = AveragedModel(
+            self.network,
+            multi_avg_fn=get_ema_multi_avg_fn(settings.average),  # type: ignore[no-untyped-call]
+            use_buffers=True,
+        )
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.progress = Progress()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches of the chips to learn from."""
+        return len(self.parts.learning) // self.settings.batch
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return self.steps_per_epoch * self.settings.epochs
+
+    @property
+    def state_file(self) -> Path:
+        """Where the run can resume from."""
+        return self.out.with_name(f"{self.out.name}.state")
+
+    @property
+    def log_file(self) -> Path:
+        """Table of epochs."""
+        return self.out.with_name(f"{self.out.name}.csv")
+
+    def run(self, tell: Tell, stop: Callable[[], bool] = lambda: False) -> float:
+        """Train to the end, resuming where a state of the same settings lies; returns the best score.
+
+        Parameters
+        ----------
+        tell : told of every step
+        stop : asked between steps whether to stop; a step is whole or not at all
+
+        Raises
+        ------
+        Stopped
+            If asked to stop; the state of the run is kept.
+        TrainingError
+            If the state on disk is of other settings, or damaged; or if the loss is no number any more.
+        """
+        self._resume()
+        self._whole = True
+        over = False
+        try:
+            if self._look_is_due():  # the run ended between a step and its look
+                over = self._look()
+            batches = self._batches(self.progress.step)
+            while not over and self.progress.step < self.steps:
+                if stop():
+                    raise Stopped
+                batch = next(batches)
+                self._whole = False
+                self._step(self.progress.step, batch)
+                self.progress.step += 1
+                self._whole = True
+                tell("training", self.progress.step, self.steps)
+                if self._look_is_due():
+                    over = self._look()
+                elif self.progress.step % self.settings.save_every == 0:
+                    self._save_state()
+        except BaseException:
+            if self._whole:  # half a step is not worth keeping
+                self._save_state()
+            raise
+        self.state_file.unlink(missing_ok=True)
+        return self.progress.best
+
+    def _look_is_due(self) -> bool:
+        """Whether the chips that choose must be looked at before the next step."""
+        epoch, rest = divmod(self.progress.step, self.steps_per_epoch)
+        if rest or not epoch:
+            return False
+        seen = bool(self.progress.rows) and self.progress.rows[-1]["epoch"] == epoch
+        return not seen and (epoch % self.settings.choose_every == 0 or epoch == self.settings.epochs)
+
+    def _check_names(self) -> None:
+        """What is dropped and left out must be there, and something must be left."""
+        known = {*self.inputs.CHANNELS, *sensors_in(self.inputs.CHANNELS)}
+        named = {"augment.drop": tuple(self.settings.augment.drop)}
+        named |= {
+            "choose_without": tuple(what for without in self.settings.choose_without for what in without)
+        }
+        for setting, names in named.items():
+            for name in names:
+                if name not in known:
+                    raise TrainingError(
+                        f"{setting} '{name}': there is no such view or sensor; known are {', '.join(sorted(known))}"
+                    )
+        for without in self.settings.choose_without:
+            if all(view in without or sensor_of(view) in without for view in self.inputs.CHANNELS):
+                raise TrainingError(f"choose_without '{', '.join(without)}' leaves no view; leave out less")
+
+    def _step(self, step: int, batch: Batch) -> None:
+        # Layers that draw at random (stochastic depth) draw as they would have drawn, too.
+        torch.manual_seed(int(np.random.SeedSequence([self.settings.seed, step]).generate_state(1)[0]))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * rate_at(step, self.steps)
+        self.network.train()
+        views = {name: x.to(self.device, memory_format=torch.channels_last) for name, x in batch[0].items()}
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            loss = fusion_loss(self.network(views), batch[1].to(self.device))
+        if not torch.isfinite(loss):
+            raise TrainingError(f"the loss is {loss.item()} at step {step}; take a smaller learning rate")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
+        self.optimizer.step()
+        self.averaged.update_parameters(self.network)
+        self.progress.loss_sum += float(loss.detach())
+        self.progress.loss_count += 1
+
+    def _look(self) -> bool:
+        """Look at the chips that choose; whether training is over before its last epoch."""
+        epoch = self.progress.step // self.steps_per_epoch
+        network = cast(FusionNetwork, self.averaged.module).eval()
+        found = [
+            score_chips(network, self.source, self.parts.choosing, self.inputs, without, turns=False)
+            for without in self.settings.choose_without
+        ]
+        value = float(np.mean([scores.miou_tile for scores in found]))
+        row = {
+            "epoch": float(epoch),
+            "loss": self.progress.loss_sum / max(self.progress.loss_count, 1),
+            "score": value,
+        }
+        for without, scores in zip(self.settings.choose_without, found, strict=True):
+            row["miou_tile" + "".join(f" without {what}" for what in without)] = scores.miou_tile
+        if value > self.progress.best:
+            save(network, self._card(epoch, found), self.out)  # first: where it fails, the look is due again
+            self.progress.best, self.progress.best_epoch = value, epoch
+        self.progress.rows.append(row)
+        self.progress.loss_sum, self.progress.loss_count = 0.0, 0
+        self._write_log()
+        self._save_state()
+        return epoch - self.progress.best_epoch >= self.settings.patience
+
+    def _card(self, epoch: int, found: Sequence[Scores]) -> Card:
+        named = zip(self.settings.choose_without, found, strict=True)
+        return Card(
+            network=self.settings.network,
+            inputs=self.source.inputs,
+            fingerprint=self.inputs.FINGERPRINT,
+            views=dict(self.inputs.CHANNELS),
+            classes=self.source.classes,
+            dataset=self.source.name,
+            split=self.source.split,
+            licence=self.licence,
+            command=self.command,
+            seed=self.settings.seed,
+            epoch=epoch,
+            learning=len(self.parts.learning),
+            choosing=self.parts.choosing,
+            judging=self.parts.judging,
+            scores={", ".join(f"without {w}" for w in without) or "all": s._asdict() for without, s in named},
+        )
+
+    def _batches(self, first: int) -> Iterator[Batch]:
+        """Batches from a step on; the next one is made while this one is learned from."""
+        with ThreadPoolExecutor(1) as pool:
+            ahead: Future[Batch] | None = pool.submit(self._batch, first) if first < self.steps else None
+            for step in range(first, self.steps):
+                assert ahead is not None
+                ready = ahead.result()
+                ahead = pool.submit(self._batch, step + 1) if step + 1 < self.steps else None
+                yield ready
+
+    def _batch(self, step: int) -> Batch:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        seed, size = self.settings.seed, self.settings.batch
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.parts.learning))
+        views: dict[str, list[Tensor]] = {name: [] for name in self.inputs.CHANNELS}
+        truths = []
+        for number in order[place * size : (place + 1) * size]:
+            chip = self.source.read(self.parts.learning[number])
+            given, truth = augmented(chip, self.inputs, self.settings.augment, (seed, epoch, 1, int(number)))
+            truths.append(torch.from_numpy(truth))
+            for name, made in views.items():
+                absent = torch.zeros((self.inputs.CHANNELS[name] + 1, *truth.shape))
+                made.append(tensor_of(given[name]) if name in given else absent)
+        return {name: torch.stack(made) for name, made in views.items()}, torch.stack(truths)
+
+    def _resume(self) -> None:
+        if not self.state_file.is_file():
+            return
+        try:
+            state = torch.load(self.state_file, map_location=self.device, weights_only=True)
+            mine = state["of"] == self._identity()
+            if mine:
+                self.network.load_state_dict(state["network"])
+                self.averaged.load_state_dict(state["averaged"])
+                self.optimizer.load_state_dict(state["optimizer"])
+                self.progress = Progress(**state["progress"])
+        except _NO_STATE:
+            raise TrainingError(f"{self.state_file}: damaged; delete it to begin anew") from None
+        if not mine:
+            raise TrainingError(
+                f"{self.state_file}: of other settings or other chips; delete it to begin anew, or choose another --out"
+            )
+
+    def _save_state(self) -> None:
+        state = {
+            "of": self._identity(),
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": vars(self.progress),
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        _write(self.state_file, buffer.getvalue())
+
+    def _identity(self) -> str:
+        return f"{self.settings.model_dump_json()} {self.source.name} {self.source.classes} {self.inputs.FINGERPRINT} {self.parts}"
+
+    def _write_log(self) -> None:
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(self.progress.rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(self.progress.rows)
+        _write(self.log_file, text.getvalue().encode())
+
+
+def rate_at(step: int, steps: int) -> float:
+    """Learning rate as a share of its highest: a linear rise over 5 % of the steps, then half a cosine to 0."""
+    rise = max(WARM_UP * steps, 1.0)
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    return float(0.5 + 0.5 * np.cos(np.pi * (step - rise) / max(steps - rise, 1.0)))
+
+
+def score_chips(
+    network: FusionNetwork,
+    source: ChipSource,
+    chips: Sequence[str],
+    inputs: Inputs,
+    without: Sequence[str] = (),
+    turns: bool = True,
+    tell: Tell = lambda step, done, total: None,
+) -> Scores:
+    """Scores of a network over chips, with views or sensors left out.
+
+    Raises
+    ------
+    ValueError
+        If a chip has no view left, or none has a labelled pixel.
+    """
+    tally = Tally(source.classes, source.flooded, source.groups)
+    for done, name in enumerate(chips, start=1):
+        chip = source.read(name)
+        views = prepared(chip.views, inputs, without)
+        if not views:
+            raise ValueError(f"chip {name} has no image left without {', '.join(without)}")
+        tally.add(predict(network, views, turns), chip.truth)
+        tell("scoring", done, len(chips))
+    return tally.scores()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(content)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)

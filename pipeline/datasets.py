@@ -1,0 +1,43 @@
+"""Labelled chips by the name of their dataset: read from an archive, or simulated."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from floodfuse.catalogs.datasets.ombria import Ombria
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.models.chips import ChipSource
+from floodfuse.pipeline.simulated_chips import SimulatedChips
+
+DATASETS = ("ombria", "simulated")
+_SIMULATED = re.compile(r"([AB])-(\d+)-(\d+)$")
+
+
+def open_dataset(name: str, root: Path, split: str) -> ChipSource:
+    """The dataset of this name in a folder.
+
+    Parameters
+    ----------
+    name : of `DATASETS`
+    root : folder that holds it; of simulated chips, the folder in which they are kept
+    split : its part; of simulated chips WORLD-SEED-COUNT, such as A-101-500
+
+    Raises
+    ------
+    BadRequest
+        If there is no dataset of this name, no such part, or the folder does not hold it.
+    """
+    if name not in DATASETS:
+        raise BadRequest(f"dataset '{name}': known are {', '.join(DATASETS)}.")
+    if name == "ombria":
+        if not root.is_dir():
+            raise BadRequest(f"root '{root}': no such folder; give the one that holds OMBRIA.")
+        return Ombria(root, split)
+    asked = _SIMULATED.match(split)
+    if asked is None or int(asked[3]) < 1:
+        raise BadRequest(f"split '{split}': simulated chips are WORLD-SEED-COUNT, such as A-101-500.")
+    chips = SimulatedChips(root, asked[1], int(asked[2]), int(asked[3]))
+    chips.make_all(os.cpu_count() or 1)
+    return chips

@@ -1,0 +1,104 @@
+"""Simulated chips as training and evaluation take them: evidence of each sensor by the steps of the product, and the truth.
+
+A chip is made when it is first asked for and kept on disk, for its evidence takes longer than a step of training. Every
+tenth is a dry one, where there is no flood to find; a tenth of the chips is held against dry references. Synthetic.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from floodfuse.catalogs.simulated.chips import chip_seed, simulate_chip
+from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass
+from floodfuse.models.chips import View
+from floodfuse.models.inputs import evidence as inputs
+from floodfuse.pipeline import chip_evidence
+
+SIDE_PX = 256
+DRY_EVERY, REFERENCE_EVERY = 10, 4
+VIEWS = {Decider.SENTINEL1: "c/now", Decider.ALOS2: "l/now", Decider.SENTINEL2: "optical/now"}
+CLASSES = tuple(k.name.lower() for k in EvidenceClass)
+PLANTS_IN_WATER = (int(EvidenceClass.FLOODED_FOREST), int(EvidenceClass.FLOODED_HERB))
+_FORMAT = 1  # of the files kept; another one is made anew
+
+
+@dataclass(frozen=True)
+class EvidenceChip:
+    """A `models.chips.LabelledChip`."""
+
+    name: str
+    event: str
+    views: dict[str, View]
+    truth: NDArray[np.uint8]
+
+
+class SimulatedChips:
+    """Chips of a world, each an event of its own.
+
+    Parameters
+    ----------
+    root : folder in which they are kept
+    world : whose scattering physics makes them, "A" or "B"
+    seed, count : which set of chips, and how many
+    """
+
+    name = "simulated"
+    inputs = "evidence"
+    classes = CLASSES
+    flooded = tuple(int(k) for k in FLOODED)
+    groups: Mapping[str, tuple[int, ...]] = MappingProxyType({"flooded_vegetation": PLANTS_IN_WATER})
+
+    def __init__(self, root: Path, world: str, seed: int, count: int) -> None:
+        self.root = root / f"{world}-{seed}-{SIDE_PX}-{_FORMAT}"
+        self.world, self.seed = world, seed
+        self.split = f"{world}-{seed}-{count}"
+        self.chips: Sequence[str] = tuple(f"{number:05d}" for number in range(count))
+
+    def read(self, chip: str) -> EvidenceChip:
+        """A chip by its number, made where it is not kept yet."""
+        file = self.root / f"{chip}.npz"
+        if not file.is_file():
+            make(self.root, self.world, self.seed, int(chip))
+        with np.load(file) as kept:
+            views = {view: View(kept[view], kept[f"{view} seen"]) for view in inputs.CHANNELS}
+            return EvidenceChip(chip, chip, views, kept["truth"])
+
+    def make_all(self, processes: int) -> None:
+        """Make all that are not kept yet."""
+        missing = [int(chip) for chip in self.chips if not (self.root / f"{chip}.npz").is_file()]
+        if missing:
+            with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+                list(pool.map(partial(make, self.root, self.world, self.seed), missing, chunksize=4))
+
+
+def make(root: Path, world: str, seed: int, number: int) -> None:
+    """Simulate a chip, weigh it, and keep it; the file appears whole or not at all."""
+    chip = simulate_chip(chip_seed(seed, number), world, SIDE_PX, dry=number % DRY_EVERY == DRY_EVERY - 1)
+    share = chip_evidence.prior_of(chip)
+    evidence = chip_evidence.evidence_of(chip, share, against_dry=number % REFERENCE_EVERY == 0)
+    kept: dict[str, NDArray[np.generic]] = {"truth": chip.truth}
+    for who, view in VIEWS.items():
+        said = evidence[who]
+        seen = np.isfinite(said.nats[..., 0])
+        values = np.where(seen, inputs.stack_evidence(said.nats, said.age_hours), np.float32(0.0))
+        kept[view], kept[f"{view} seen"] = values.astype(np.float16), seen
+    maps = chip.terrain
+    ground = inputs.stack_ground(share, maps.hand, maps.permanent_water > 0)
+    kept[inputs.GROUND], kept[f"{inputs.GROUND} seen"] = (
+        ground.astype(np.float16),
+        np.ones(share.shape[:2], bool),
+    )
+    root.mkdir(parents=True, exist_ok=True)
+    aside = root / f".{number:05d}.{os.getpid()}.npz"
+    np.savez(aside, **kept)  # type: ignore[arg-type]
+    os.replace(aside, root / f"{number:05d}.npz")

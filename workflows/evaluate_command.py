@@ -1,0 +1,176 @@
+"""`floodfuse evaluate`: scores of weights on labelled chips."""
+
+from __future__ import annotations
+
+import json as json_module
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.workflows import console
+from floodfuse.workflows.options import Quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from floodfuse.models.chips import ChipSource
+    from floodfuse.models.networks.fusion import FusionNetwork
+    from floodfuse.models.scores import Scores
+    from floodfuse.models.weights import Card
+
+BAYES = "bayes"
+_ROWS = {
+    "miou_tile": "mean IoU, mean over tiles",
+    "miou_global": "mean IoU, all pixels",
+    "iou_flood": "flood, IoU",
+    "f1_flood": "flood, F1",
+    "pixel_accuracy": "pixels right",
+    "fw_iou": "IoU weighted by frequency",
+    "ece": "calibration error",
+    "brier": "Brier score",
+}
+
+
+class Part(StrEnum):
+    """Which chips are scored, as the card of the weights has them."""
+
+    ALL = "all"
+    CHOOSING = "choosing"
+    JUDGING = "judging"
+
+
+def evaluate_command(
+    dataset: Annotated[str, typer.Option(help="Name of the dataset, such as ombria.")],
+    root: Annotated[Path, typer.Option(help="Folder that holds it.", metavar="DIR")],
+    weights: Annotated[
+        Path,
+        typer.Option(help="Weights made by `floodfuse train`; bayes where chips hold evidence.", metavar="W"),
+    ],
+    split: Annotated[
+        str, typer.Option(help="Part of the dataset, where it has parts: train, test.")
+    ] = "test",
+    part: Annotated[
+        Part, typer.Option(help="All chips, those that chose the weights, or those that were held out.")
+    ] = Part.ALL,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A sensor or an image to leave out: s1, s2, s2-post, s1-post, s1-pre, s2-pre; may be repeated."
+        ),
+    ] = None,
+    turns: Annotated[
+        bool,
+        typer.Option(
+            "--turns/--no-turns", help="Mean over eight turns and reflections, or the chip as it is."
+        ),
+    ] = True,
+    json: Annotated[Path | None, typer.Option(help="File to write the scores to.", metavar="OUT")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Score weights on labelled chips.
+
+    Example: floodfuse evaluate --dataset ombria --root ombria --split test --weights early.safetensors --json scores.json
+    """
+    # torch takes seconds to load, and no other command needs it
+    from floodfuse.models.inputs.registry import INPUTS
+    from floodfuse.models.training import score_chips
+    from floodfuse.models.weights import WeightsError, load
+    from floodfuse.pipeline.datasets import open_dataset
+
+    source = open_dataset(dataset, root, split)
+    network: FusionNetwork
+    card: Card | None = None
+    if str(weights) == BAYES:
+        network = _physics(source)
+    else:
+        try:
+            network, card = load(weights)
+        except WeightsError as error:
+            raise BadRequest(str(error)) from None
+        _check(card, source.inputs, source.classes, weights, dataset)
+    dropped = tuple(_view(name, network.stacks.views) for name in drop or ())
+    _something_left(dropped, network.stacks.views)
+    chips = _chips(part, card, source)
+    if json:
+        console.check_folder(json, "json")
+    with console.progress(quiet) as tell:
+        try:
+            scores = score_chips(network, source, chips, INPUTS[source.inputs], dropped, turns, tell)
+        except ValueError as error:
+            raise BadRequest(f"{root}: {error}.") from None
+    if json:
+        record = {"dataset": dataset, "split": split, "part": part.value, "dropped": list(dropped)}
+        record |= {"strategy": card.network.strategy if card else BAYES} | scores._asdict()
+        json.write_text(json_module.dumps(record, indent=1) + "\n")
+    if not quiet:
+        _show(
+            scores, f"{weights.name} on {dataset}, {split}" + "".join(f", without {name}" for name in dropped)
+        )
+
+
+def _physics(source: ChipSource) -> FusionNetwork:
+    """Bayes' rule, which needs evidence."""
+    from floodfuse.models.inputs.registry import INPUTS
+    from floodfuse.models.networks.physics import Physics
+
+    try:
+        return Physics(dict(INPUTS[source.inputs].CHANNELS), len(source.classes)).eval()
+    except ValueError as error:
+        raise BadRequest(
+            f"weights '{BAYES}': of dataset {source.name}, {error}; give a file of weights."
+        ) from None
+
+
+def _check(card: Card, inputs: str, classes: tuple[str, ...], weights: Path, dataset: str) -> None:
+    if card.inputs != inputs:
+        raise BadRequest(
+            f"{weights}: takes inputs '{card.inputs}', and dataset {dataset} has '{inputs}'; take weights trained on such."
+        )
+    if card.classes != classes:
+        raise BadRequest(
+            f"{weights}: tells {', '.join(card.classes)}, and dataset {dataset} has {', '.join(classes)}; take other weights."
+        )
+
+
+def _view(name: str, views: dict[str, int]) -> str:
+    """`s2-post` and `s2/after` are one view, `s2` is a sensor."""
+    wanted = name.replace("-post", "/after").replace("-pre", "/before")
+    sensors = {view.split("/", 1)[0] for view in views}
+    if wanted not in views and wanted not in sensors:
+        known = sorted({*sensors, *(v.replace("/after", "-post").replace("/before", "-pre") for v in views)})
+        raise BadRequest(f"drop '{name}': known are {', '.join(known)}.")
+    return wanted
+
+
+def _something_left(dropped: Sequence[str], views: dict[str, int]) -> None:
+    if all(view in dropped or view.split("/", 1)[0] in dropped for view in views):
+        raise BadRequest(f"drop '{', '.join(dropped)}': no image is left; leave out less.")
+
+
+def _chips(part: Part, card: Card | None, source: ChipSource) -> Sequence[str]:
+    if part is Part.ALL:
+        return source.chips
+    if card is None:
+        raise BadRequest(f"part '{part.value}': {BAYES} has learned from no chips; score all.")
+    wanted = set(card.choosing if part is Part.CHOOSING else card.judging)
+    found = [chip for chip in source.chips if chip in wanted]
+    if card.dataset != source.name or card.split != source.split or len(found) < len(wanted) or not found:
+        raise BadRequest(
+            f"part '{part.value}': these are not the chips of its card; point --root and --split to what the weights were trained on"
+            + (", and train with --hold-out." if part is Part.JUDGING else ".")
+        )
+    return found
+
+
+def _show(scores: Scores, title: str) -> None:
+    console.say(f"{title}: {scores.tiles} tiles")
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, label in _ROWS.items():
+        table.add_row(label, f"{getattr(scores, name):.3f}")
+    console.results.print(table)
