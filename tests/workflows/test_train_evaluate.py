@@ -24,7 +24,6 @@ from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.views import sensor_of
 from floodfuse.models.weights import read_card
 from floodfuse.pipeline.datasets import DATASETS
-from floodfuse.workflows import train_command
 from floodfuse.workflows.experiment import load_experiment
 
 Outcome = subprocess.CompletedProcess[str]
@@ -33,7 +32,7 @@ SIDE = 64
 LEARNED, TESTED = range(8), range(20, 22)
 CHOOSING, JUDGING = ("0000", "0001", "0002"), ("0006", "0007")
 SCRIPT = Path(sys.executable).parent / "floodfuse"
-SHIPPED = sorted((Path(train_command.__file__).parent / "experiments").glob("*.yaml"))
+SHIPPED = sorted((Path(__file__).parents[2] / "workflows" / "experiments").glob("*.yaml"))
 SCORES = ("miou_tile", "miou_global", "pixel_accuracy", "fw_iou", "iou_flood", "f1_flood", "ece", "brier")
 TRAINING: dict[str, Any] = {
     "network": {"strategy": "early", "encoder": "tu-resnet10t", "decoder": [16, 8, 8, 8, 8]},
