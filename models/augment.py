@@ -75,11 +75,12 @@ def augmented(
 
 def _window(shape: tuple[int, ...], side: int, rng: np.random.Generator) -> tuple[slice, slice]:
     if min(shape) < _SMALLEST_PX:
-        raise ValueError(f"a chip of {shape[0]} x {shape[1]} px is smaller than {_SMALLEST_PX} px")
-    whole = min(side, min(shape) // _SMALLEST_PX * _SMALLEST_PX)  # square, for chips are turned
-    sides = [whole, whole]
-    corner = [int(rng.integers(0, n - s + 1)) for n, s in zip(shape, sides, strict=True)]
-    rows, columns = (slice(c, c + s) for c, s in zip(corner, sides, strict=True))
+        raise ValueError(
+            f"a chip of {shape[0]} x {shape[1]} px is smaller than {_SMALLEST_PX} px; leave it out of the dataset"
+        )
+    side = min(side, min(shape) // _SMALLEST_PX * _SMALLEST_PX)  # square, for chips are turned
+    corner = [int(rng.integers(0, n - side + 1)) for n in shape]
+    rows, columns = (slice(c, c + side) for c in corner)
     return rows, columns
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import pickle
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -20,20 +18,21 @@ from typing import cast
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from floodfuse.models.augment import AugmentSettings, augmented
+from floodfuse.models.augment import AugmentSettings
+from floodfuse.models.batches import Batch, Batches
 from floodfuse.models.chips import ChipSource, Kept
+from floodfuse.models.evaluation import Tell, score_chips
 from floodfuse.models.inputs.registry import INPUTS, Inputs
 from floodfuse.models.losses import fusion_loss
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.views import sensor_of, sensors_in
-from floodfuse.models.predict import predict, prepared, tensor_of
-from floodfuse.models.scores import Scores, Tally
+from floodfuse.models.scores import Scores
 from floodfuse.models.split import Parts, SplitSettings, split
 from floodfuse.models.weights import Card, save
+from floodfuse.models.whole_file import write_whole
 
 WARM_UP = 0.05  # share of all steps in which the learning rate rises
 _LARGEST_GRADIENT = 5.0
@@ -48,9 +47,6 @@ _NO_STATE = (
     TypeError,
     AttributeError,
 )
-
-Tell = Callable[[str, int, int], None]
-Batch = tuple[dict[str, Tensor], Tensor]
 
 
 class TrainSettings(BaseModel):
@@ -130,15 +126,14 @@ class Training:
             )
         self.inputs: Inputs = INPUTS[source.inputs]
         self._check_names()
+        self.batches = Batches(
+            self.source, self.parts.learning, self.inputs, settings.augment, settings.batch, settings.seed
+        )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(settings.seed)
         try:
             network = build(settings.network, dict(self.inputs.CHANNELS), len(source.classes))
-        except (
-            KeyError,
-            ValueError,
-            RuntimeError,
-        ) as error:  # what encoders raise of unknown names and sizes
+        except (KeyError, ValueError, RuntimeError) as error:  # of names and sizes that encoders do not know
             reason = str(error).splitlines()[0][:120]
             raise TrainingError(
                 f"network '{settings.network.strategy}' with encoder '{settings.network.encoder}' can't be built ({reason}); "
@@ -158,7 +153,7 @@ class Training:
     @property
     def steps_per_epoch(self) -> int:
         """Whole batches of the chips to learn from."""
-        return len(self.parts.learning) // self.settings.batch
+        return self.batches.per_epoch
 
     @property
     def steps(self) -> int:
@@ -196,7 +191,7 @@ class Training:
         try:
             if self._look_is_due():  # the run ended between a step and its look
                 over = self._look()
-            batches = self._batches(self.progress.step)
+            batches = self.batches.between(self.progress.step, self.steps)
             while not over and self.progress.step < self.steps:
                 if stop():
                     raise Stopped
@@ -306,31 +301,6 @@ class Training:
             scores={", ".join(f"without {w}" for w in without) or "all": s._asdict() for without, s in named},
         )
 
-    def _batches(self, first: int) -> Iterator[Batch]:
-        """Batches from a step on; the next one is made while this one is learned from."""
-        with ThreadPoolExecutor(1) as pool:
-            ahead: Future[Batch] | None = pool.submit(self._batch, first) if first < self.steps else None
-            for step in range(first, self.steps):
-                assert ahead is not None
-                ready = ahead.result()
-                ahead = pool.submit(self._batch, step + 1) if step + 1 < self.steps else None
-                yield ready
-
-    def _batch(self, step: int) -> Batch:
-        epoch, place = divmod(step, self.steps_per_epoch)
-        seed, size = self.settings.seed, self.settings.batch
-        order = np.random.default_rng([seed, epoch]).permutation(len(self.parts.learning))
-        views: dict[str, list[Tensor]] = {name: [] for name in self.inputs.CHANNELS}
-        truths = []
-        for number in order[place * size : (place + 1) * size]:
-            chip = self.source.read(self.parts.learning[number])
-            given, truth = augmented(chip, self.inputs, self.settings.augment, (seed, epoch, 1, int(number)))
-            truths.append(torch.from_numpy(truth))
-            for name, made in views.items():
-                absent = torch.zeros((self.inputs.CHANNELS[name] + 1, *truth.shape))
-                made.append(tensor_of(given[name]) if name in given else absent)
-        return {name: torch.stack(made) for name, made in views.items()}, torch.stack(truths)
-
     def _resume(self) -> None:
         if not self.state_file.is_file():
             return
@@ -359,7 +329,7 @@ class Training:
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        _write(self.state_file, buffer.getvalue())
+        write_whole(self.state_file, buffer.getvalue())
 
     def _identity(self) -> str:
         return f"{self.settings.model_dump_json()} {self.source.name} {self.source.classes} {self.inputs.FINGERPRINT} {self.parts}"
@@ -369,7 +339,7 @@ class Training:
         table = csv.DictWriter(text, list(self.progress.rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(self.progress.rows)
-        _write(self.log_file, text.getvalue().encode())
+        write_whole(self.log_file, text.getvalue().encode())
 
 
 def rate_at(step: int, steps: int) -> float:
@@ -378,41 +348,3 @@ def rate_at(step: int, steps: int) -> float:
     if step < rise:
         return (step + 1) / (rise + 1)
     return float(0.5 + 0.5 * np.cos(np.pi * (step - rise) / max(steps - rise, 1.0)))
-
-
-def score_chips(
-    network: FusionNetwork,
-    source: ChipSource,
-    chips: Sequence[str],
-    inputs: Inputs,
-    without: Sequence[str] = (),
-    turns: bool = True,
-    tell: Tell = lambda step, done, total: None,
-) -> Scores:
-    """Scores of a network over chips, with views or sensors left out.
-
-    Raises
-    ------
-    ValueError
-        If a chip has no view left, or none has a labelled pixel.
-    """
-    tally = Tally(source.classes, source.flooded, source.groups)
-    for done, name in enumerate(chips, start=1):
-        chip = source.read(name)
-        views = prepared(chip.views, inputs, without)
-        if not views:
-            raise ValueError(f"chip {name} has no image left without {', '.join(without)}")
-        tally.add(predict(network, views, turns), chip.truth)
-        tell("scoring", done, len(chips))
-    return tally.scores()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(content)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)

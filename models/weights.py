@@ -7,18 +7,18 @@ trained on, and how it scored. A file whose inputs are prepared in another way t
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
+from floodfuse.models.whole_file import write_whole
 
 _CARD = "floodfuse"
 
@@ -52,14 +52,7 @@ class Card(BaseModel):
 def save(network: FusionNetwork, card: Card, path: Path) -> None:
     """Write weights and card; the file appears whole or not at all."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        save_file(state, aside, {_CARD: card.model_dump_json()})
-        os.chmod(aside, 0o666 & ~_umask())  # as any other file: safetensors makes it the owner's alone
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(path, serialize(state, {_CARD: card.model_dump_json()}))
 
 
 def read_card(path: Path) -> Card:
@@ -114,18 +107,12 @@ def _read(path: Path, weights: bool = False) -> tuple[Card, dict[str, Tensor]]:
 
 def _check(card: Card, path: Path) -> None:
     known = INPUTS.get(card.inputs)
-    today = known.FINGERPRINT if known else "unknown"
-    if known is None or today != card.fingerprint:
+    today = known.FINGERPRINT if known else None
+    if today != card.fingerprint:
         raise WeightsError(
-            f"{path}: trained on inputs '{card.fingerprint}', and this version prepares '{today}'; train anew, or use "
+            f"{path}: trained on inputs '{card.fingerprint}', and this version prepares '{today or 'no such'}'; train anew, or use "
             "the version that made them."
         )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _first(error: Exception) -> str:

@@ -221,7 +221,8 @@ def answer(chip: Chip, evidence: dict[Decider, Evidence], log_share: Float32) ->
     posterior = fuse({who: e.nats for who, e in evidence.items()}, log_share)
     terrain = terrain_of(chip)
     inside = np.ones(chip.truth.shape, bool)
-    bits = decide.exclusions(evidence, posterior, terrain, inside, log_share)
+    seen = decide.seen_of(evidence, (log_share.shape[0], log_share.shape[1]))
+    bits = decide.exclusions(evidence, seen, posterior, terrain, inside, log_share)
     classes = decide.map_classes(posterior, bits, decide.permanent_water(terrain))
     return Answer(evidence, log_share, posterior, bits, classes)
 

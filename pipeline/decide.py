@@ -61,26 +61,31 @@ def prior_of(terrain: xr.Dataset, shape: tuple[int, int]) -> NDArray[np.float32]
 
 def exclusions(
     evidence: dict[Decider, Evidence],
+    seen: advisory.Seen,
     posterior: Posterior,
     terrain: xr.Dataset,
     inside: Bool,
     log_share: NDArray[np.float32],
 ) -> NDArray[np.uint16]:
-    """Reasons, as bits of `Exclusion`, why a pixel is not observed, is excluded, or could not be water."""
+    """Reasons, as bits of `Exclusion`, why a pixel is not observed, is excluded, or could not be water.
+
+    `seen` is `seen_of` the evidence, `log_share` ln of the prior share of every class, (y, x, class).
+    """
     unseen = posterior.sensors == 0
+    before = np.exp(log_share[..., : len(FLOODED)]).sum(axis=-1)
     reasons = {
         Exclusion.OUTSIDE_AREA: ~inside,
         Exclusion.NO_VALID_SENSOR: unseen,
         Exclusion.STEEP_OR_HIGH: _steep_or_high(terrain, inside.shape),
-        Exclusion.EVIDENCE_TOO_WEAK: ~unseen & _rests_on_prior(posterior, log_share),
-        Exclusion.SNOW_OR_FROST: _may_be_snow(evidence, posterior, terrain),
+        Exclusion.EVIDENCE_TOO_WEAK: ~unseen & _rests_on_prior(posterior, before),
+        Exclusion.SNOW_OR_FROST: _may_be_snow(seen, posterior, terrain),
     }
     bits = np.zeros(inside.shape, np.uint16)
-    for who, seen in evidence.items():
+    for who, values in evidence.items():
         reason = Exclusion.CLOUD if who is Decider.SENTINEL2 else Exclusion.LAYOVER_OR_SHADOW
-        bits[seen.hidden] |= np.uint16(reason)
+        bits[values.hidden] |= np.uint16(reason)
     if "landcover" in terrain:
-        reasons |= _hiding_cover(evidence, posterior, terrain["landcover"].values, log_share)
+        reasons |= _hiding_cover(seen, posterior, terrain["landcover"].values, before)
     for reason, where in reasons.items():
         bits[where] |= np.uint16(reason)
     return bits
@@ -96,10 +101,10 @@ def _steep_or_high(terrain: xr.Dataset, shape: tuple[int, ...]) -> Bool:
 
 
 def _hiding_cover(
-    evidence: dict[Decider, Evidence],
+    seen: advisory.Seen,
     posterior: Posterior,
     cover: NDArray[np.uint8],
-    log_share: NDArray[np.float32],
+    before: NDArray[np.float32],
 ) -> dict[Exclusion, Bool]:
     """Where "dry" is no answer, for what stands there hides water that terrain lets in.
 
@@ -107,30 +112,30 @@ def _hiding_cover(
     brightens or darkens with their spacing, harmonization.md 3.5); buildings always: intensity is no proof of dry streets.
     """
     dry = (posterior.sensors > 0) & (posterior.water < WET_FROM)
-    dry &= np.exp(log_share[..., : len(FLOODED)]).sum(axis=-1) > POSSIBLE_FROM
-    unseen_ground = np.abs(_under_trees(evidence, dry.shape)) < SPOKE_NATS
+    dry &= before > POSSIBLE_FROM
+    told = (
+        np.zeros(dry.shape, bool) if seen.l_under_trees is None else np.abs(seen.l_under_trees) >= SPOKE_NATS
+    )
     unsure = posterior.water > UNTOLD[0]
     return {
-        Exclusion.CANOPY_HIDES_GROUND: dry & np.isin(cover, TREE_COVER) & unseen_ground,
+        Exclusion.CANOPY_HIDES_GROUND: dry & np.isin(cover, TREE_COVER) & ~told,
         Exclusion.REEDS_HIDE_WATER: dry & np.isin(cover, WETLAND_COVER) & unsure,
         Exclusion.BUILT_UP: dry & np.isin(cover, BUILT_UP),
     }
 
 
-def _may_be_snow(evidence: dict[Decider, Evidence], posterior: Posterior, terrain: xr.Dataset) -> Bool:
+def _may_be_snow(seen: advisory.Seen, posterior: Posterior, terrain: xr.Dataset) -> Bool:
     """Where radars alone say water, and wet snow or frost, as dark to them, is at hand."""
     shape = (posterior.water.shape[0], posterior.water.shape[1])
-    seen = _seen(evidence, shape)
     told = np.zeros(shape, bool) if seen.optical_water is None else seen.optical_water >= advisory.SAYS_NATS
     cold = advisory.frost_or_snow(seen, _ground(terrain), shape)
     always = permanent_water(terrain)
     return (posterior.water > WET_FROM) & cold & ~told & (True if always is None else ~always)
 
 
-def _rests_on_prior(posterior: Posterior, log_share: NDArray[np.float32]) -> Bool:
+def _rests_on_prior(posterior: Posterior, before: NDArray[np.float32]) -> Bool:
     """Where the answer is open and evidence did not give it: it moved the odds by next to nothing, or towards dry
     ground where water is still the likelier. A prior alone floods nothing."""
-    before = np.exp(log_share[..., : len(FLOODED)]).sum(axis=-1)
     moved = _logit(posterior.water) - _logit(before)
     unmoved = (np.abs(moved) < WEAKEST_NATS) | ((posterior.water > WET_FROM) & (moved < 0.0))
     return unmoved & (posterior.water > UNTOLD[0]) & (posterior.water < UNTOLD[1])
@@ -219,7 +224,7 @@ def _ground(terrain: xr.Dataset) -> advisory.Ground:
     return advisory.Ground(landcover, hand, slope, permanent_water(terrain))
 
 
-def _seen(evidence: dict[Decider, Evidence], shape: tuple[int, int]) -> advisory.Seen:
+def seen_of(evidence: dict[Decider, Evidence], shape: tuple[int, int]) -> advisory.Seen:
     """What the rules of `advisory` ask of the sensors at hand."""
     water = {who: advisory.water_nats(e.nats) for who, e in evidence.items()}
     if Decider.SENTINEL2 in water:
@@ -238,13 +243,14 @@ def _seen(evidence: dict[Decider, Evidence], shape: tuple[int, int]) -> advisory
 
 def advisories(
     evidence: dict[Decider, Evidence],
+    seen: advisory.Seen,
     terrain: xr.Dataset,
     conflict: NDArray[np.float32],
     age_hours: NDArray[np.float32],
 ) -> NDArray[np.uint16]:
     """Bits of `Advisory`: what sensors and ground say by `advisory.flags`, and what time and conflict add."""
     shape = (conflict.shape[0], conflict.shape[1])
-    bits = advisory.flags(_seen(evidence, shape), _ground(terrain), shape)
+    bits = advisory.flags(seen, _ground(terrain), shape)
     same_day, changed = advisory.disagreement(conflict, hours_apart(evidence, conflict.shape))
     for flag, where in (
         (Advisory.EVIDENCE_OLD, advisory.evidence_old(age_hours, half_life_of(terrain))),
@@ -263,7 +269,8 @@ def layers(
     log_share: NDArray[np.float32],
 ) -> dict[str, NDArray[np.generic]]:
     """Every layer of the product for one block, by the names of `product.LAYERS`."""
-    bits = exclusions(evidence, posterior, terrain, inside, log_share)
+    seen = seen_of(evidence, (inside.shape[0], inside.shape[1]))
+    bits = exclusions(evidence, seen, posterior, terrain, inside, log_share)
     unseen = (posterior.sensors == 0) | ~inside
     age = np.full(inside.shape, np.nan, np.float32)
     for who, values in evidence.items():
@@ -282,6 +289,6 @@ def layers(
         "exclusion": bits,
         "ever_flooded": np.where(unseen, nothing, ever),
         "conflict": np.where(unseen, nothing, conflict),
-        "advisory": np.where(unseen, np.uint16(0), advisories(evidence, terrain, conflict, age)),
+        "advisory": np.where(unseen, np.uint16(0), advisories(evidence, seen, terrain, conflict, age)),
     }
     return {name: values.astype(LAYERS[name].dtype) for name, values in found.items()}

@@ -1,15 +1,14 @@
 """Simulated chips as training and evaluation take them: evidence of each sensor by the steps of the product, and the truth.
 
 A chip is made when it is first asked for and kept on disk, for its evidence takes longer than a step of training. Every
-tenth is a dry one, where there is no flood to find; a tenth of the chips is held against dry references. Synthetic.
+tenth is a dry one, where there is no flood to find; a quarter of the chips is held against dry references. Synthetic.
 """
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,10 +17,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from floodfuse.catalogs.datasets.chip import Chip, Views
 from floodfuse.catalogs.simulated.chips import chip_seed, simulate_chip
 from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass
-from floodfuse.models.chips import View
 from floodfuse.models.inputs import evidence as inputs
+from floodfuse.models.whole_file import write_whole
 from floodfuse.pipeline import chip_evidence
 
 SIDE_PX = 256
@@ -30,16 +30,6 @@ VIEWS = {Decider.SENTINEL1: "c/now", Decider.ALOS2: "l/now", Decider.SENTINEL2: 
 CLASSES = tuple(k.name.lower() for k in EvidenceClass)
 PLANTS_IN_WATER = (int(EvidenceClass.FLOODED_FOREST), int(EvidenceClass.FLOODED_HERB))
 _FORMAT = 1  # of the files kept; another one is made anew
-
-
-@dataclass(frozen=True)
-class EvidenceChip:
-    """A `models.chips.LabelledChip`."""
-
-    name: str
-    event: str
-    views: dict[str, View]
-    truth: NDArray[np.uint8]
 
 
 class SimulatedChips:
@@ -64,14 +54,14 @@ class SimulatedChips:
         self.split = f"{world}-{seed}-{count}"
         self.chips: Sequence[str] = tuple(f"{number:05d}" for number in range(count))
 
-    def read(self, chip: str) -> EvidenceChip:
+    def read(self, chip: str) -> Chip:
         """A chip by its number, made where it is not kept yet."""
         file = self.root / f"{chip}.npz"
         if not file.is_file():
             make(self.root, self.world, self.seed, int(chip))
         with np.load(file) as kept:
-            views = {view: View(kept[view], kept[f"{view} seen"]) for view in inputs.CHANNELS}
-            return EvidenceChip(chip, chip, views, kept["truth"])
+            views: Views = {view: (kept[view], kept[f"{view} seen"]) for view in inputs.CHANNELS}
+            return Chip(chip, chip, views, kept["truth"])
 
     def make_all(self, processes: int) -> None:
         """Make all that are not kept yet."""
@@ -98,7 +88,6 @@ def make(root: Path, world: str, seed: int, number: int) -> None:
         ground.astype(np.float16),
         np.ones(share.shape[:2], bool),
     )
-    root.mkdir(parents=True, exist_ok=True)
-    aside = root / f".{number:05d}.{os.getpid()}.npz"
-    np.savez(aside, **kept)  # type: ignore[arg-type]
-    os.replace(aside, root / f"{number:05d}.npz")
+    packed = io.BytesIO()
+    np.savez(packed, **kept)  # type: ignore[arg-type]
+    write_whole(root / f"{number:05d}.npz", packed.getvalue())

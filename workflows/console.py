@@ -75,7 +75,7 @@ def note(message: str) -> None:
     messages.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
-def check_folder(file: Path, option: str) -> None:
+def make_folder_of(file: Path, option: str) -> None:
     """Make the folder of a file that is to be written, before the work begins.
 
     Raises

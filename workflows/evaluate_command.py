@@ -76,8 +76,8 @@ def evaluate_command(
     Example: floodfuse evaluate --dataset ombria --root ombria --split test --weights early.safetensors --json scores.json
     """
     # torch takes seconds to load, and no other command needs it
+    from floodfuse.models.evaluation import score_chips
     from floodfuse.models.inputs.registry import INPUTS
-    from floodfuse.models.training import score_chips
     from floodfuse.models.weights import WeightsError, load
     from floodfuse.pipeline.datasets import open_dataset
 
@@ -96,7 +96,7 @@ def evaluate_command(
     _something_left(dropped, network.stacks.views)
     chips = _chips(part, card, source)
     if json:
-        console.check_folder(json, "json")
+        console.make_folder_of(json, "json")
     with console.progress(quiet) as tell:
         try:
             scores = score_chips(network, source, chips, INPUTS[source.inputs], dropped, turns, tell)

@@ -56,7 +56,7 @@ def train_command(
     _refuse_to_replace(out)
     try:
         training = Training(experiment.training, source, out, experiment.licence, command)
-        console.check_folder(out, "out")
+        console.make_folder_of(out, "out")
         with console.progress(quiet) as tell, _between_steps() as stopping:
             best = training.run(tell, stopping.is_set)
     except TrainingError as error:

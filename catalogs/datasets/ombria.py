@@ -34,7 +34,7 @@ _DATES = {"BEFORE": "before", "AFTER": "after"}
 _MASK = "MASK"
 _NUMBER = re.compile(r"(\d+)\.png$", re.IGNORECASE)
 _EMPTY_PX = 5  # a square of this side, all of it empty, is no data and not a dark or a bright target
-_HALF = 127
+_HALF = 127  # of 255: masks are 0 and 255
 
 Pictures = dict[tuple[str, str], dict[int, Path]]
 
@@ -62,12 +62,9 @@ class Ombria:
     def __init__(self, root: Path, split: str = "train") -> None:
         self.root = root
         self.split, self._pictures = _find(root, split)
-        masks = [files for (_, kind), files in self._pictures.items() if kind == _MASK]
-        shown: set[int] = set()
-        for (_, kind), files in self._pictures.items():
-            if kind != _MASK:
-                shown |= files.keys()
-        numbers = sorted(set().union(*masks) & shown)
+        masked = {n for (_, kind), files in self._pictures.items() if kind == _MASK for n in files}
+        shown = {n for (_, kind), files in self._pictures.items() if kind != _MASK for n in files}
+        numbers = sorted(masked & shown)
         if not numbers:
             raise BadRequest(
                 f"{root}: no tile has a picture and a mask (…/MASK/….png); point to a folder with tiles."

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from floodfuse.models.networks.fusion import FusionNetwork, Told
-from floodfuse.models.networks.views import Views, share_seen
+from floodfuse.models.networks.views import Views, share_seen, shares
 
 _HEADS = 4
 _LEAST = 1e-6
-_LEAST_SUM = 1e-30  # of shares, which may all be tiny
 
 
 class Meeting(nn.Module):
@@ -50,7 +49,7 @@ class Gates(Meeting):
             project(f) * gates[:, k : k + 1]
             for k, (project, f) in enumerate(zip(self.project, there, strict=True))
         ]
-        return self.after(torch.stack(told).sum(dim=0)), _shares(gates)
+        return self.after(torch.stack(told).sum(dim=0)), shares(gates)
 
 
 class AcrossSensors(Meeting):
@@ -92,10 +91,6 @@ class AcrossSensors(Meeting):
         return x.reshape(*x.shape[:2], _HEADS, -1, *x.shape[3:])
 
 
-def _shares(gates: Tensor) -> Tensor:
-    return gates / gates.sum(dim=1, keepdim=True).clamp_min(_LEAST_SUM)
-
-
 class Between(FusionNetwork):
     """A U-Net with an encoder a sensor, whose skips are meetings of sensors."""
 
@@ -134,7 +129,7 @@ class Between(FusionNetwork):
             weights.append(interpolate(weight, first.shape[-2:], mode="nearest"))
         logits = self.head(self.decoder(fused))
         there = torch.cat([masks[sensor] for sensor in self.sensors], dim=1)
-        return Told(logits, _shares(torch.stack(weights).mean(dim=0) * there), {}, masks)
+        return Told(logits, shares(torch.stack(weights).mean(dim=0) * there), {}, masks)
 
 
 class Intermediate(Between):

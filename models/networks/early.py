@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import segmentation_models_pytorch as smp
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views
+
+
+def unet(encoder: str, decoder: tuple[int, ...], channels_in: int, channels_out: int) -> nn.Module:
+    """A U-Net with random weights; `decoder` are its channels, coarsest first."""
+    made: nn.Module = smp.Unet(
+        encoder,
+        encoder_weights=None,
+        in_channels=channels_in,
+        classes=channels_out,
+        encoder_depth=len(decoder),
+        decoder_channels=decoder,
+    )
+    return made
 
 
 class Early(FusionNetwork):
@@ -17,14 +30,8 @@ class Early(FusionNetwork):
         self, views: Views, classes: int, encoder: str, decoder: tuple[int, ...], fold: int = 1
     ) -> None:
         super().__init__(views, classes, fold)
-        self.unet = smp.Unet(
-            encoder,
-            encoder_weights=None,
-            in_channels=sum(self.channels_of(sensor) for sensor in self.sensors),
-            classes=self.scores_out,
-            encoder_depth=len(decoder),
-            decoder_channels=decoder,
-        )
+        channels = sum(self.channels_of(sensor) for sensor in self.sensors)
+        self.unet = unet(encoder, decoder, channels, self.scores_out)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores of the U-Net."""

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, pixel_shuffle, pixel_unshuffle
 
-from floodfuse.models.networks.views import Batch, Stacks, Views
+from floodfuse.models.networks.views import Batch, Stacks, Views, shares
 
 ENCODER_STRIDE_PX = 32
-_LEAST = 1e-30
 
 
 class Told(NamedTuple):
@@ -43,8 +42,8 @@ class FusionNetwork(nn.Module):
     ----------
     views : channels by view, masks not counted
     classes : number of classes it scores
-    fold : pixels a side that are folded into channels before the network and unfolded after it. Nothing is lost, and 2
-        makes a network more than three times as fast, for most of a U-Net's time goes into its finest scale
+    fold : pixels a side that are folded into channels before the network and unfolded after it. Nothing is lost, and a
+        step takes less than half the time (`benchmarks/bench_networks.py`), for most of it goes into the finest scale
     """
 
     def __init__(self, views: Views, classes: int, fold: int = 1) -> None:
@@ -84,8 +83,7 @@ class FusionNetwork(nn.Module):
         weights = folded.weights
         if weights is not None:
             fine = interpolate(weights, scale_factor=float(self.fold), mode="nearest")
-            fine = fine * torch.cat([masks[sensor] for sensor in self.sensors], dim=1)
-            weights = fine / fine.sum(dim=1, keepdim=True).clamp_min(_LEAST)
+            weights = shares(fine * torch.cat([masks[sensor] for sensor in self.sensors], dim=1))
         alone = {sensor: pixel_shuffle(scores, self.fold) for sensor, scores in folded.alone.items()}
         return Told(pixel_shuffle(folded.logits, self.fold), weights, alone, masks)
 

@@ -7,16 +7,15 @@ with w_s >= 0 at each pixel from a stacker, a small network that sees what every
 
 from __future__ import annotations
 
-import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from floodfuse.models.networks.early import unet
 from floodfuse.models.networks.fusion import FusionNetwork, Told
-from floodfuse.models.networks.views import Views
+from floodfuse.models.networks.views import Views, shares
 
 _STACKER_WIDTH = 16
-_LEAST = 1e-30
 _ONE = 0.5413  # softplus of it is 1: before it has learned, the stacker adds scores up
 
 
@@ -29,14 +28,7 @@ class Late(FusionNetwork):
         super().__init__(views, classes, fold)
         self.unets = nn.ModuleDict(
             {
-                sensor: smp.Unet(
-                    encoder,
-                    encoder_weights=None,
-                    in_channels=self.channels_of(sensor),
-                    classes=self.scores_out,
-                    encoder_depth=len(decoder),
-                    decoder_channels=decoder,
-                )
+                sensor: unet(encoder, decoder, self.channels_of(sensor), self.scores_out)
                 for sensor in self.sensors
             }
         )
@@ -56,4 +48,4 @@ class Late(FusionNetwork):
         weights = softplus(self.stacker(torch.cat([said, seen], dim=1)) + _ONE) * seen
         stacked = torch.stack(list(alone.values()), dim=1)  # (chip, sensor, class, y, x)
         logits = (weights[:, :, None] * stacked).sum(dim=1)
-        return Told(logits, weights / weights.sum(dim=1, keepdim=True).clamp_min(_LEAST), alone, masks)
+        return Told(logits, shares(weights), alone, masks)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+_LEAST_SUM = 1e-30  # of weights, which may all be tiny
+
 Batch = Mapping[str, Tensor]
 Views = dict[str, int]
 
@@ -76,6 +78,11 @@ class Stacks(nn.Module):
                 raise ValueError(
                     f"view '{view}' has {values.shape[1] - 1} channels, and the network takes {self.views[view]}"
                 )
+
+
+def shares(weights: Tensor) -> Tensor:
+    """Weights of sensors, (chip, sensor, y, x), >= 0, as shares that sum to 1; 0 where all are 0."""
+    return weights / weights.sum(dim=1, keepdim=True).clamp_min(_LEAST_SUM)
 
 
 def share_seen(mask: Tensor, like: Tensor) -> Tensor:

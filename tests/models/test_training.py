@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
 from floodfuse.models.chips import UNLABELLED
+from floodfuse.models.evaluation import score_chips
 from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
-from floodfuse.models.training import Stopped, Training, TrainingError, TrainSettings, rate_at, score_chips
+from floodfuse.models.training import Stopped, Training, TrainingError, TrainSettings, rate_at
 from floodfuse.models.weights import Card, load, read_card
 
 reproducible = settings(deadline=None, derandomize=True, max_examples=60)

@@ -32,12 +32,12 @@ def test_a_chip_is_kept_and_comes_back_as_it_was_made(source: SimulatedChips, tm
     anew = SimulatedChips(tmp_path, "B", 5, 2).read("00001")
     assert set(first.views) == set(inputs.CHANNELS)
     for view, channels in inputs.CHANNELS.items():
-        assert first.views[view].values.shape == (channels, SIDE_PX, SIDE_PX)
-        assert np.isfinite(first.views[view].values.astype(np.float32)).all()
+        assert first.views[view][0].shape == (channels, SIDE_PX, SIDE_PX)
+        assert np.isfinite(first.views[view][0].astype(np.float32)).all()
         for other in (again, anew):
-            np.testing.assert_array_equal(first.views[view].values, other.views[view].values)
-            np.testing.assert_array_equal(first.views[view].seen, other.views[view].seen)
-    assert first.views[inputs.GROUND].seen.all() and not first.views["optical/now"].seen.all()
+            np.testing.assert_array_equal(first.views[view][0], other.views[view][0])
+            np.testing.assert_array_equal(first.views[view][1], other.views[view][1])
+    assert first.views[inputs.GROUND][1].all() and not first.views["optical/now"][1].all()
     assert {path.suffix for path in source.root.iterdir()} == {".npz"}
 
 
