@@ -31,7 +31,7 @@ from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.views import sensor_of, sensors_in
 from floodfuse.models.scores import Scores
 from floodfuse.models.split import Parts, SplitSettings, split
-from floodfuse.models.weights import Card, save
+from floodfuse.models.weights.files import Card, save
 from floodfuse.models.whole_file import write_whole
 
 WARM_UP = 0.05  # share of all steps in which the learning rate rises

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from floodfuse.models.chips import ChipSource
     from floodfuse.models.networks.fusion import FusionNetwork
     from floodfuse.models.scores import Scores
-    from floodfuse.models.weights import Card
+    from floodfuse.models.weights.files import Card
 
 BAYES = "bayes"
 _ROWS = {
@@ -78,7 +78,7 @@ def evaluate_command(
     # torch takes seconds to load, and no other command needs it
     from floodfuse.models.evaluation import score_chips
     from floodfuse.models.inputs.registry import INPUTS
-    from floodfuse.models.weights import WeightsError, load
+    from floodfuse.models.weights.files import WeightsError, load
     from floodfuse.pipeline.datasets import open_dataset
 
     source = open_dataset(dataset, root, split)

@@ -17,7 +17,7 @@ from floodfuse.models.inputs import stretched
 from floodfuse.models.networks.build import Strategy, build
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.predict import predict
-from floodfuse.models.weights import Card, WeightsError, load, read_card, save
+from floodfuse.models.weights.files import Card, WeightsError, load, read_card, save
 
 strategies: tuple[Strategy, ...] = ("early", "intermediate", "attention", "late")
 

@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save_file
 
 from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.views import sensor_of
-from floodfuse.models.weights import read_card
+from floodfuse.models.weights.files import read_card
 from floodfuse.pipeline.datasets import DATASETS
 from floodfuse.workflows.experiment import load_experiment
 
