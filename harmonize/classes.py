@@ -118,6 +118,7 @@ class Exclusion(IntFlag):
     EVIDENCE_TOO_WEAK = 128
     REEDS_HIDE_WATER = 256
     SNOW_OR_FROST = 512
+    BEYOND_RISK = 1024
 
 
 EXCLUSION_LABELS: dict[Exclusion, str] = {
@@ -131,6 +132,7 @@ EXCLUSION_LABELS: dict[Exclusion, str] = {
     Exclusion.EVIDENCE_TOO_WEAK: "seen, but too weakly or too long ago to tell",
     Exclusion.REEDS_HIDE_WATER: "wetland plants, which may stand in water unseen",
     Exclusion.SNOW_OR_FROST: "dark to radar, but wet snow or frost is at hand, as dark as water",
+    Exclusion.BEYOND_RISK: "not sure enough for the risk that was asked for",
 }
 
 

@@ -50,10 +50,9 @@ def predict(network: FusionNetwork, views: Mapping[str, View], turns: bool = Tru
     """
     if not views:
         raise ValueError("no view was given to predict from")
-    device = next(network.parameters(), torch.empty(0)).device  # Bayes has none
-    batch = {name: tensor_of(view)[None].to(device) for name, view in views.items()}
+    batch = {name: tensor_of(view)[None].to(network.device) for name, view in views.items()}
     height, width = next(iter(batch.values())).shape[-2:]
-    total = torch.zeros((network.classes, height, width), device=device)
+    total = torch.zeros((network.classes, height, width), device=network.device)
     ways = [(k, flip) for k in range(4) for flip in (False, True)] if turns else [(0, False)]
     for k, flip in ways:
         given = {name: _padded(_turned(values, k, flip), network.stride_px) for name, values in batch.items()}

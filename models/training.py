@@ -22,6 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from floodfuse.models.augment import AugmentSettings
 from floodfuse.models.batches import Batch, Batches
+from floodfuse.models.calibration import calibrate
 from floodfuse.models.chips import ChipSource, Kept
 from floodfuse.models.evaluation import Tell, score_chips
 from floodfuse.models.inputs.registry import INPUTS, Inputs
@@ -31,7 +32,7 @@ from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.views import sensor_of, sensors_in
 from floodfuse.models.scores import Scores
 from floodfuse.models.split import Parts, SplitSettings, split
-from floodfuse.models.weights.files import Card, save
+from floodfuse.models.weights.files import Card, load, save
 from floodfuse.models.whole_file import write_whole
 
 WARM_UP = 0.05  # share of all steps in which the learning rate rises
@@ -209,8 +210,22 @@ class Training:
             if self._whole:  # half a step is not worth keeping
                 self._save_state()
             raise
+        self._calibrate()
         self.state_file.unlink(missing_ok=True)
         return self.progress.best
+
+    def _calibrate(self) -> None:
+        """Calibrate the best weights by the chips that chose them; done twice, it does the same."""
+        network, card = load(self.out)
+        network = network.to(self.device)
+        try:
+            conformal = calibrate(
+                network, self.source, self.parts.choosing, self.inputs, self.settings.choose_without
+            )
+        except ValueError:  # chips of one kind tell nothing of the other
+            return
+        told = {"conformal": conformal, "scores": self._named(self._scored(network))}
+        save(network, card.model_copy(update=told), self.out)
 
     def _look_is_due(self) -> bool:
         """Whether the chips that choose must be looked at before the next step."""
@@ -260,10 +275,7 @@ class Training:
         """Look at the chips that choose; whether training is over before its last epoch."""
         epoch = self.progress.step // self.steps_per_epoch
         network = cast(FusionNetwork, self.averaged.module).eval()
-        found = [
-            score_chips(network, self.source, self.parts.choosing, self.inputs, without, turns=False)
-            for without in self.settings.choose_without
-        ]
+        found = self._scored(network)
         value = float(np.mean([scores.miou_tile for scores in found]))
         row = {
             "epoch": float(epoch),
@@ -281,8 +293,18 @@ class Training:
         self._save_state()
         return epoch - self.progress.best_epoch >= self.settings.patience
 
-    def _card(self, epoch: int, found: Sequence[Scores]) -> Card:
+    def _scored(self, network: FusionNetwork) -> list[Scores]:
+        """On the chips that choose, for each of `choose_without`."""
+        return [
+            score_chips(network, self.source, self.parts.choosing, self.inputs, without, turns=False)
+            for without in self.settings.choose_without
+        ]
+
+    def _named(self, found: Sequence[Scores]) -> dict[str, dict[str, object]]:
         named = zip(self.settings.choose_without, found, strict=True)
+        return {", ".join(f"without {w}" for w in without) or "all": s._asdict() for without, s in named}
+
+    def _card(self, epoch: int, found: Sequence[Scores]) -> Card:
         return Card(
             network=self.settings.network,
             inputs=self.source.inputs,
@@ -298,7 +320,7 @@ class Training:
             learning=len(self.parts.learning),
             choosing=self.parts.choosing,
             judging=self.parts.judging,
-            scores={", ".join(f"without {w}" for w in without) or "all": s._asdict() for without, s in named},
+            scores=self._named(found),
         )
 
     def _resume(self) -> None:

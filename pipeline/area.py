@@ -45,6 +45,11 @@ class Area:
         to = pyproj.Transformer.from_crs(WGS84, crs, always_xy=True)
         return _moved(dense, to)
 
+    def widened(self, crs: pyproj.CRS, distance: float) -> Area:
+        """The area and all that lies within a distance of it, in units of a CRS."""
+        back = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
+        return Area(_moved(self.in_crs(crs).buffer(distance), back), self.source, self.date)
+
 
 def _moved(geometry: BaseGeometry, to: pyproj.Transformer) -> BaseGeometry:
     def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:

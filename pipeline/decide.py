@@ -29,6 +29,7 @@ UNTELLABLE = (
     | Exclusion.EVIDENCE_TOO_WEAK
     | Exclusion.REEDS_HIDE_WATER
     | Exclusion.SNOW_OR_FROST
+    | Exclusion.BEYOND_RISK
 )
 STEEP_FROM_DEG = 10.0
 HIGH_FROM_M = 20.0
@@ -267,10 +268,16 @@ def layers(
     terrain: xr.Dataset,
     inside: Bool,
     log_share: NDArray[np.float32],
+    answered: Bool | None = None,
 ) -> dict[str, NDArray[np.generic]]:
-    """Every layer of the product for one block, by the names of `product.LAYERS`."""
+    """Every layer of the product for one block, by the names of `product.LAYERS`.
+
+    `answered` is where the risk that was asked for allows an answer, where one was asked for.
+    """
     seen = seen_of(evidence, (inside.shape[0], inside.shape[1]))
     bits = exclusions(evidence, seen, posterior, terrain, inside, log_share)
+    if answered is not None:
+        bits[~answered & (posterior.sensors > 0)] |= np.uint16(Exclusion.BEYOND_RISK)
     unseen = (posterior.sensors == 0) | ~inside
     age = np.full(inside.shape, np.nan, np.float32)
     for who, values in evidence.items():

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import dask
 import numpy as np
@@ -26,12 +26,17 @@ from numpy.typing import NDArray
 from floodfuse.catalogs.acquisition import Acquisition
 from floodfuse.harmonize.classes import Advisory, Decider, MapClass
 from floodfuse.models import bayes
+from floodfuse.models.conformal import Conformal
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.grid import Grid, area_mask
+from floodfuse.pipeline.product import weight_layer
 from floodfuse.pipeline.publish import zarr_store
 from floodfuse.pipeline.scene import read_scene
 from floodfuse.pipeline.weigh import HALO_PX, Evidence, Speckle, weigh
+
+if TYPE_CHECKING:  # torch takes seconds to load, and most maps need none
+    from floodfuse.pipeline.network_fusion import NetworkFusion
 
 Layers = dict[str, NDArray[np.generic]]
 Progress = Callable[[int, int], None]
@@ -41,7 +46,8 @@ Progress = Callable[[int, int], None]
 class Job:
     """What every block of a run shares: prepared acquisitions in order, product time, area, and its outline in the CRS.
 
-    The outline is kept as WKB: GEOS prepares geometries in place, which threads must not do to the same one.
+    The outline is kept as WKB: GEOS prepares geometries in place, which threads must not do to the same one. A network fuses
+    where there is one, else Bayes' rule; a risk goes with the quantiles that say when to answer.
     """
 
     acquisitions: tuple[Acquisition, ...]
@@ -49,6 +55,9 @@ class Job:
     area: Area
     outline: bytes
     speckle: Speckle = "evidence"
+    network: NetworkFusion | None = None
+    conformal: Conformal | None = None
+    risk: float | None = None
 
 
 @dataclass
@@ -76,26 +85,34 @@ class Tally:
         return self
 
 
-_CORE = (slice(HALO_PX, -HALO_PX), slice(HALO_PX, -HALO_PX))
-
-
-def _cropped(e: Evidence) -> Evidence:
-    return Evidence(
-        e.nats[_CORE],
-        e.age_hours[_CORE],
-        e.hidden[_CORE],
-        {name: where[_CORE] for name, where in e.seen.items()},
-        tuple(p._replace(llr=p.llr[_CORE]) for p in e.passes),
-        {name: values[_CORE] for name, values in e.hints.items()},
-    )
-
-
 class Weighed(NamedTuple):
     """One block: evidence of every sensor, terrain, and ln of the prior share of every class, (y, x, class)."""
 
     evidence: dict[Decider, Evidence]
     terrain: xr.Dataset
     log_share: NDArray[np.float32]
+
+    def part(self, rows: slice, columns: slice) -> Weighed:
+        """A window of it."""
+        core = rows, columns
+        return Weighed(
+            {who: _part(e, core) for who, e in self.evidence.items()},
+            self.terrain.isel(
+                {d: s for d, s in zip(("y", "x"), core, strict=True) if d in self.terrain.dims}
+            ),
+            self.log_share[core],
+        )
+
+
+def _part(e: Evidence, core: tuple[slice, slice]) -> Evidence:
+    return Evidence(
+        e.nats[core],
+        e.age_hours[core],
+        e.hidden[core],
+        {name: where[core] for name, where in e.seen.items()},
+        tuple(p._replace(llr=p.llr[core]) for p in e.passes),
+        {name: values[core] for name, values in e.hints.items()},
+    )
 
 
 def weigh_block(job: Job, block: Grid) -> Weighed:
@@ -105,24 +122,48 @@ def weigh_block(job: Job, block: Grid) -> Weighed:
     terrain = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
     log_share = decide.prior_of(terrain, padded.shape)
     found = weigh(job.acquisitions, scene, padded, job.time, log_share, job.speckle)
-    return Weighed(
-        {who: _cropped(e) for who, e in found.items()},
-        terrain.isel({d: slice(HALO_PX, -HALO_PX) for d in terrain.dims}),
-        log_share[_CORE],
-    )
+    inner = slice(HALO_PX, -HALO_PX)
+    return Weighed(found, terrain, log_share).part(inner, inner)
+
+
+def judge_block(job: Job, block: Grid) -> tuple[Weighed, bayes.Posterior, dict[Decider, NDArray[np.float32]]]:
+    """What sensors say on one block, what it comes to, and how much each counted where a network fused them."""
+    if job.network is None:
+        weighed = weigh_block(job, block)
+        nats = {who: e.nats for who, e in weighed.evidence.items()}
+        return weighed, bayes.fuse(nats, weighed.log_share), {}
+    around = job.network.window_of(block)
+    seen = weigh_block(job, around)
+    posterior, weights = job.network.posterior(*seen, block)
+    top, left = block.row - around.row, block.column - around.column
+    return seen.part(slice(top, top + block.rows), slice(left, left + block.columns)), posterior, weights
 
 
 def map_block(job: Job, block: Grid) -> tuple[Layers, Tally]:
     """Every layer of one block, and its counts."""
-    evidence, terrain, log_share = weigh_block(job, block)
-    posterior = bayes.fuse({who: e.nats for who, e in evidence.items()}, log_share)
+    weighed, posterior, weights = judge_block(job, block)
     inside = area_mask(shapely.from_wkb(job.outline), block)
-    layers = decide.layers(evidence, posterior, terrain, inside, log_share)
+    layers = layers_of_block(job, weighed, posterior, inside)
+    evidence, terrain, _ = weighed
+    unseen = (posterior.sensors == 0) | ~inside
+    for who, share in weights.items():
+        layers[weight_layer(who)] = np.where(unseen, np.float32(np.nan), share)
     tally = _tally(layers, evidence, decide.permanent_water(terrain), inside)
     tally.known = Counter(
         {str(n): int((_is_known(v.values) & inside).sum()) for n, v in terrain.data_vars.items()}
     )
     return layers, tally
+
+
+def layers_of_block(
+    job: Job, weighed: Weighed, posterior: bayes.Posterior, inside: NDArray[np.bool_]
+) -> Layers:
+    """Every layer of `product.LAYERS` on one block."""
+    evidence, terrain, log_share = weighed
+    answered = None
+    if job.conformal is not None and job.risk is not None:
+        answered = job.conformal.answered(posterior.water, job.risk)
+    return decide.layers(evidence, posterior, terrain, inside, log_share, answered)
 
 
 def _is_known(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -30,15 +30,18 @@ from floodfuse.harmonize.classes import (
 from floodfuse.harmonize.densities import channel_name
 from floodfuse.harmonize.radiometry import noise_gamma0, to_db
 from floodfuse.models import bayes
-from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
-from floodfuse.pipeline.execution import Job, Weighed, weigh_block
+from floodfuse.pipeline.execution import Job, Weighed, judge_block, layers_of_block
 from floodfuse.pipeline.grid import Grid, area_mask
 from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.open_product import grid_of, load_record, open_layers
 from floodfuse.pipeline.product import RUN_FILE, RunRecord
 from floodfuse.pipeline.scene import node_path, read_scene
+from floodfuse.pipeline.strategy import conformal_for, network_for
 from floodfuse.pipeline.weigh import DECIDER_OF, HALO_PX, Speckle
+
+if TYPE_CHECKING:
+    from floodfuse.pipeline.network_fusion import NetworkFusion
 
 # What a reader is told elsewhere, or need not be told of one pixel.
 _NOT_FACTS = {
@@ -97,7 +100,11 @@ class SensorView:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One pixel, explained."""
+    """One pixel, explained.
+
+    `by_bayes` is the probability of water by Bayes' rule, which a network may have left; `weights` are how much it let each
+    sensor count, where it tells.
+    """
 
     lon: float
     lat: float
@@ -114,6 +121,9 @@ class Explanation:
     terrain: dict[str, float]
     prior: dict[str, float]
     posterior: dict[str, float]
+    fusion: str
+    by_bayes: float | None
+    weights: dict[str, float]
     matches_product: bool
 
 
@@ -136,12 +146,22 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
     geometry = shapely.geometry.shape(record.area_of_interest)
     area = Area(geometry, record.settings["area"])
     speckle: Speckle = record.settings.get("speckle", "evidence")
-    job = Job(acquisitions, record.product_time, area, shapely.to_wkb(area.in_crs(grid.crs)), speckle)
-    weighed = weigh_block(job, pixel)
+    network = _network(folder, record)
+    job = Job(
+        acquisitions,
+        record.product_time,
+        area,
+        shapely.to_wkb(area.in_crs(grid.crs)),
+        speckle,
+        network,
+        conformal_for(record.risk, network),
+        record.risk,
+    )
+    weighed, posterior, weights = judge_block(job, pixel)
     evidence, terrain, share = weighed
-    posterior = bayes.fuse({who: e.nats for who, e in evidence.items()}, share)
+    physics = bayes.fuse({who: e.nats for who, e in evidence.items()}, share)
     inside = area_mask(shapely.from_wkb(job.outline), pixel)
-    layers = decide.layers(evidence, posterior, terrain, inside, share)
+    layers = layers_of_block(job, weighed, posterior, inside)
     at_pixel = {name: values[0, 0].item() for name, values in layers.items()}
     stored = int(_stored(folder, grid, pixel))
     return Explanation(
@@ -160,8 +180,21 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
         terrain={str(name): float(terrain[name].values[0, 0]) for name in terrain.data_vars},
         prior=_by_class(np.exp(share[0, 0])),
         posterior=_by_class(posterior.classes[0, 0]),
+        fusion=record.fusion,
+        by_bayes=_known(float(physics.water[0, 0])) if physics.sensors[0, 0] else None,
+        weights={DECIDER_LABELS[who]: float(share[0, 0]) for who, share in weights.items()},
         matches_product=stored == at_pixel["flood_class"],
     )
+
+
+def _network(folder: Path, record: RunRecord) -> NetworkFusion | None:
+    """The network that fused; it must be the very one."""
+    network = network_for(record.fusion, record.settings.get("weights"), workers=1)
+    if network is not None and record.weights is not None and network.record.sha256 != record.weights.sha256:
+        raise BadRequest(
+            f"{folder / RUN_FILE}: was made with other weights than {record.weights.file} is today. Map the area again."
+        )
+    return network
 
 
 def _inputs(folder: Path, record: RunRecord) -> tuple[Acquisition, ...]:

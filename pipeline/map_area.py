@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,7 @@ from floodfuse.pipeline.publish import formats, zarr_store
 from floodfuse.pipeline.scene import prepare
 from floodfuse.pipeline.settings import MapSettings
 from floodfuse.pipeline.staging import check_target, staged
+from floodfuse.pipeline.strategy import conformal_for, network_for
 
 Tell = Callable[[str, int, int], None]  # step, done, total
 
@@ -55,9 +57,14 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     time = settings.product_time()
     grid = grid_for(area, settings.resolution, parse_crs(settings.crs) if settings.crs else None)
     check_target(out, settings.overwrite)
+    network = network_for(settings.fusion, settings.weights, settings.workers)
+    conformal = conformal_for(settings.risk, network)
     with _timed(seconds, "search"):
         report("searching", 0, 1)
         found = search.find(settings.catalog, area, time, settings.window, settings.sensors)
+        if network is not None:  # it sees what lies around the area as well, the same however the area is cut
+            ground = area.widened(grid.crs, network.reach_px * grid.resolution)
+            found = search.find(settings.catalog, ground, time, settings.window, settings.sensors)
         acquisitions, skipped = _prepared(found, may_skip=not Path(settings.catalog).exists())
     if settings.align:
         with _timed(seconds, "align"):
@@ -72,9 +79,11 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
             acquisitions, missed = _with_references(settings, time, acquisitions)
             skipped += missed
     job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)), settings.speckle)
+    job = replace(job, network=network, conformal=conformal, risk=settings.risk)
+    tells = network is not None and network.record.tells_weights
     with staged(out, settings.overwrite) as folder:
         with _timed(seconds, "map"):
-            zarr_store.create(folder, grid, settings.block, _attributes(settings, acquisitions))
+            zarr_store.create(folder, grid, settings.block, _attributes(settings, acquisitions), tells)
             tally = run_blocks(
                 job,
                 grid,
@@ -179,6 +188,8 @@ def _record(
         product_time=job.time,
         window_days=settings.window,
         fusion=settings.fusion,
+        weights=job.network.record if job.network else None,
+        risk=settings.risk,
         sensors=[str(s) for s in settings.sensors],
         area_of_interest=shapely.geometry.mapping(job.area.geometry),
         catalog=settings.catalog,

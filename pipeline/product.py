@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from floodfuse.harmonize.classes import DECIDER_LABELS, Decider
+
 RUN_FILE = "run.json"
 ZARR_FILE = "product.zarr"
 FLOOD_FILE = "flood.tif"
 PROBABILITY_FILE = "probability.tif"
 DIAGNOSTICS_FILE = "diagnostics.tif"
+WEIGHTS_FILE = "weights.tif"
 POLYGONS_FILE = "flood.gpkg"
 PROJECT_FILE = "flood.qgz"
 ITEM_FILE = "item.json"
@@ -52,6 +55,22 @@ LAYERS: dict[str, Layer] = {
     ),
     "advisory": Layer("uint16", 0, "1", "what to keep in mind, as bits; changes no class"),
 }
+WEIGHT_LAYERS: dict[Decider, Layer] = {
+    who: Layer("float32", float("nan"), "1", f"weight that the network gave: {label}")
+    for who, label in DECIDER_LABELS.items()
+    if who is not Decider.NONE
+}
+
+
+def weight_layer(who: Decider) -> str:
+    """Name of the layer of a sensor's weight."""
+    return f"weight_{who.name.lower()}"
+
+
+def layers_of(tells_weights: bool) -> dict[str, Layer]:
+    """Layers of a product: those of every one, and the weights of sensors where a network told them."""
+    told = {weight_layer(who): layer for who, layer in WEIGHT_LAYERS.items()} if tells_weights else {}
+    return LAYERS | told
 
 
 class _Record(BaseModel):
@@ -104,6 +123,18 @@ class GridRecord(_Record):
     )
 
 
+class WeightsRecord(_Record):
+    """The network that fused, so that the same one can be found again."""
+
+    file: str
+    sha256: str
+    fingerprint: str = Field(description="of its inputs")
+    trained_on: str
+    licence: str = Field(description="of what it was trained on")
+    command: str = Field(description="that made it")
+    tells_weights: bool = Field(description="whether it says how much each sensor counted")
+
+
 class RunRecord(_Record):
     """Everything needed to know how a product was made, and to make it again."""
 
@@ -112,6 +143,10 @@ class RunRecord(_Record):
     product_time: datetime
     window_days: float
     fusion: str
+    weights: WeightsRecord | None = Field(default=None, description="of the network that fused, if one did")
+    risk: float | None = Field(
+        default=None, description="share of errors that the user allowed, by kind of truth"
+    )
     sensors: list[str]
     area_of_interest: dict[str, Any] = Field(description="GeoJSON geometry, degrees")
     catalog: str
@@ -131,6 +166,11 @@ class RunRecord(_Record):
     warnings: list[str]
     parameters: dict[str, Any] = Field(description="values estimated or assumed by the physics")
     seconds: dict[str, float] = Field(default_factory=dict, description="wall time by stage")
+
+    @property
+    def tells_weights(self) -> bool:
+        """Whether the product says how much each sensor counted."""
+        return self.weights is not None and self.weights.tells_weights
 
     def save(self, folder: Path) -> None:
         """Write `run.json` into the product's folder."""

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from floodfuse.catalogs.acquisition import OBSERVING, Sensor
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.area import date_of
 
-Fusion = Literal["bayes"]
+Fusion = Literal["bayes", "early", "intermediate", "attention", "late", "graybox"]
 
 
 class MapSettings(BaseModel):
@@ -31,6 +31,16 @@ class MapSettings(BaseModel):
     catalog: str = Field(description="name of an archive, folder of a static catalogue, or URL")
     out: str = Field(description="folder to be made for the product")
     fusion: Fusion = Field(default="bayes", description="how evidence is fused; bayes is physics alone")
+    weights: str | None = Field(
+        default=None,
+        description="file of a network's weights; those that come with floodfuse where none is given",
+    )
+    risk: float | None = Field(
+        default=None,
+        gt=0,
+        lt=0.5,
+        description="share of water that may be called dry, and of dry ground water; what is less sure is excluded",
+    )
     sensors: tuple[Sensor, ...] = Field(
         default=OBSERVING, min_length=1, description="sensors that may be used"
     )
@@ -55,6 +65,13 @@ class MapSettings(BaseModel):
     )
     workers: int = Field(default=2, ge=1, le=1024, description="blocks worked on at a time")
     overwrite: bool = Field(default=False, description="replace an earlier product in the output folder")
+
+    @field_validator("weights")
+    @classmethod
+    def _weights_of_a_network(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("fusion") == "bayes":
+            raise ValueError("bayes takes none; choose a network by --fusion, such as graybox")
+        return value
 
     @field_validator("area", mode="before")
     @classmethod

@@ -19,17 +19,16 @@ from numpy.typing import NDArray
 
 from floodfuse.catalogs.datasets.chip import Chip, Views
 from floodfuse.catalogs.simulated.chips import chip_seed, simulate_chip
-from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass
+from floodfuse.harmonize.classes import FLOODED, EvidenceClass
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.whole_file import write_whole
 from floodfuse.pipeline import chip_evidence
 
 SIDE_PX = 256
 DRY_EVERY, REFERENCE_EVERY = 10, 4
-VIEWS = {Decider.SENTINEL1: "c/now", Decider.ALOS2: "l/now", Decider.SENTINEL2: "optical/now"}
 CLASSES = tuple(k.name.lower() for k in EvidenceClass)
 PLANTS_IN_WATER = (int(EvidenceClass.FLOODED_FOREST), int(EvidenceClass.FLOODED_HERB))
-_FORMAT = 1  # of the files kept; another one is made anew
+_FORMAT = 2  # of the files kept; another one is made anew
 
 
 class SimulatedChips:
@@ -77,7 +76,7 @@ def make(root: Path, world: str, seed: int, number: int) -> None:
     share = chip_evidence.prior_of(chip)
     evidence = chip_evidence.evidence_of(chip, share, against_dry=number % REFERENCE_EVERY == 0)
     kept: dict[str, NDArray[np.generic]] = {"truth": chip.truth}
-    for who, view in VIEWS.items():
+    for who, view in inputs.VIEW_OF.items():
         said = evidence[who]
         seen = np.isfinite(said.nats[..., 0])
         values = np.where(seen, inputs.stack_evidence(said.nats, said.age_hours), np.float32(0.0))

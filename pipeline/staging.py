@@ -20,6 +20,7 @@ from floodfuse.pipeline.product import (
     PROJECT_FILE,
     REPORT_FILE,
     RUN_FILE,
+    WEIGHTS_FILE,
     ZARR_FILE,
 )
 from floodfuse.pipeline.publish.preview import PREVIEW_FILE
@@ -28,6 +29,7 @@ PRODUCT_FILES = (
     FLOOD_FILE,
     PROBABILITY_FILE,
     DIAGNOSTICS_FILE,
+    WEIGHTS_FILE,
     POLYGONS_FILE,
     PROJECT_FILE,
     ITEM_FILE,

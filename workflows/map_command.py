@@ -41,7 +41,19 @@ def map_command(
         float | None, typer.Option(help="Days around the date to look for data. (default: 3)")
     ] = None,
     fusion: Annotated[
-        str | None, typer.Option(help="How evidence is fused. (default: bayes, physics alone)")
+        str | None,
+        typer.Option(
+            help="bayes, early, intermediate, attention, late or graybox. (default: bayes, physics alone)"
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Weights of a network. (default: those that come)", metavar="W")
+    ] = None,
+    risk: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of errors that is allowed; what is less sure is excluded. (default: none asked)"
+        ),
     ] = None,
     sensors: Annotated[
         str | None, typer.Option(help="Sensors that may be used, comma-separated. (default: all three)")
@@ -88,6 +100,8 @@ def map_command(
         "out": out,
         "window": window,
         "fusion": fusion,
+        "weights": weights,
+        "risk": risk,
         "sensors": tuple(name.strip() for name in sensors.split(",")) if sensors else None,
         "resolution": resolution,
         "crs": crs,

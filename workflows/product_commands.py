@@ -193,6 +193,8 @@ def _show_explanation(found: Explanation) -> None:
     say(f"[bold]{found.map_class}[/] at {found.lon:g}, {found.lat:g}: {_in_figures(found)}.", highlight=False)
     for reason in found.reasons:
         say(f"  - {reason}", highlight=False)
+    if found.fusion != "bayes":
+        console.say(_by_network(found))
     for flag in found.flags:
         say(f"  - keep in mind: {flag}", highlight=False)
     if not found.matches_product:
@@ -219,6 +221,14 @@ def _in_figures(found: Explanation) -> str:
     if found.conflict_nats is not None:
         parts.append(f"conflict between sensors {found.conflict_nats:.1f} nats")
     return "; ".join([*parts, f"decided by {found.decider}"])
+
+
+def _by_network(found: Explanation) -> str:
+    """What the network made of it, beside Bayes' rule."""
+    alone = "says nothing" if found.by_bayes is None else f"gives {found.by_bayes:.1%}"
+    told = ", ".join(f"{name} {share:.0%}" for name, share in found.weights.items())
+    weights = f"; it let count: {told}" if told else ""
+    return f"fused by the network `{found.fusion}`; physics alone {alone}{weights}"
 
 
 def _show_sensor(view: SensorView, found: Explanation) -> None:

@@ -10,19 +10,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from floodfuse.harmonize.classes import EvidenceClass
+from floodfuse.harmonize.classes import Decider, EvidenceClass
+from floodfuse.harmonize.prior import log_prior as prior_of_ground
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 CLASSES = len(EvidenceClass)
 FINGERPRINT = (
-    "evidence/1: nats by class at product time, ln(1 + days); ln prior by class, HAND / 10 m, permanent water"
+    "evidence/2: nats by class at product time, ln(1 + days); ln prior by class, HAND / 10 m and whether known, permanent "
+    "water and whether known"
 )
 GROUND = "ground/prior"
-CHANNELS = {"c/now": CLASSES + 1, "l/now": CLASSES + 1, "optical/now": CLASSES + 1, GROUND: CLASSES + 2}
+VIEW_OF = {Decider.SENTINEL1: "c/now", Decider.ALOS2: "l/now", Decider.SENTINEL2: "optical/now"}
+CHANNELS = {**dict.fromkeys(VIEW_OF.values(), CLASSES + 1), GROUND: CLASSES + 4}
 _HAND_SCALE_M, _HIGHEST = 10.0, 3.0
 _JITTER_SD_NATS = 0.25
+_UNKNOWN_GROUND_SHARE = 0.2  # of chips learned from: many areas come without terrain
 
 
 def stack_evidence(nats: Float32, age_hours: Float32) -> Float32:
@@ -32,11 +36,15 @@ def stack_evidence(nats: Float32, age_hours: Float32) -> Float32:
 
 
 def stack_ground(log_prior: Float32, hand_m: Float32 | None, permanent: Bool | None) -> Float32:
-    """Values of the ground's view, (10, y, x): ln prior (y, x, class), height above drainage (NaN unknown), permanent water."""
-    shape = log_prior.shape[:2]
-    hand = np.zeros(shape, np.float32) if hand_m is None else np.nan_to_num(hand_m / _HAND_SCALE_M)
-    always = np.zeros(shape, np.float32) if permanent is None else permanent.astype(np.float32)
-    ground = np.stack([np.clip(hand, 0.0, _HIGHEST), always])
+    """Values of the ground's view, (12, y, x): ln prior (y, x, class), height above drainage, permanent water.
+
+    A layer that is not at hand is None, a height that is not known NaN.
+    """
+    nothing = np.zeros(log_prior.shape[:2], np.float32)
+    known = nothing if hand_m is None else np.isfinite(hand_m)
+    height = nothing if hand_m is None else np.clip(np.nan_to_num(hand_m / _HAND_SCALE_M), 0.0, _HIGHEST)
+    always = [nothing, nothing] if permanent is None else [permanent, nothing + 1.0]
+    ground = np.stack([height, known, *always])
     return np.concatenate([np.moveaxis(log_prior, -1, 0), ground]).astype(np.float32)
 
 
@@ -46,8 +54,10 @@ def prepare(view: str, values: NDArray[np.generic], seen: Bool) -> Float32:
 
 
 def vary(view: str, values: NDArray[np.generic], rng: np.random.Generator) -> Float32:
-    """Evidence off by what its class levels may be off by: one offset a class and view. The ground stays as it is."""
+    """Evidence off by what its class levels may be off by, one offset a class and view; ground of which nothing is known."""
     varied = np.array(values, np.float32)
     if view != GROUND:
         varied[:CLASSES] += rng.normal(0.0, _JITTER_SD_NATS, (CLASSES, 1, 1)).astype(np.float32)
+    elif rng.uniform() < _UNKNOWN_GROUND_SHARE:
+        return stack_ground(prior_of_ground((varied.shape[1], varied.shape[2])), None, None)
     return varied

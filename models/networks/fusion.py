@@ -52,6 +52,15 @@ class FusionNetwork(nn.Module):
         self.sensors = self.stacks.sensors
         self.classes = classes
         self.fold = fold
+        self.register_buffer("temperature", torch.ones(()))
+
+    temperature: Tensor
+    """Of the softmax: scores are divided by it, 1 until calibrated (`models/calibration.py`)."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it works."""
+        return self.temperature.device
 
     @property
     def stride_px(self) -> int:
@@ -74,8 +83,10 @@ class FusionNetwork(nn.Module):
 
     def told(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores from the stack and the mask of each sensor, folded where the network folds."""
-        if self.fold == 1:
-            return self.fuse(stacks, masks)
+        said = self.fuse(stacks, masks) if self.fold == 1 else self._unfolded(stacks, masks)
+        return said._replace(logits=said.logits / self.temperature)
+
+    def _unfolded(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         folded = self.fuse(
             {sensor: pixel_unshuffle(stack, self.fold) for sensor, stack in stacks.items()},
             {sensor: max_pool2d(mask, self.fold) for sensor, mask in masks.items()},

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
+from floodfuse.models.conformal import Conformal
 from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
@@ -47,6 +48,9 @@ class Card(BaseModel):
     choosing: tuple[str, ...] = Field(description="chips by which the weights were chosen")
     judging: tuple[str, ...] = Field(description="chips held out altogether")
     scores: dict[str, Any] = Field(description="on the chips by which they were chosen")
+    conformal: Conformal | None = Field(
+        default=None, description="what it takes to answer at a risk, by the chips by which they were chosen"
+    )
 
 
 def save(network: FusionNetwork, card: Card, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""flood.tif, probability.tif and diagnostics.tif: cloud-optimized GeoTIFFs.
+"""flood.tif, probability.tif, diagnostics.tif, and weights.tif where a network tells some: cloud-optimized GeoTIFFs.
 
 Tiles go from `product.zarr` into a plain tiled GeoTIFF; GDAL's COG driver then orders it and adds overviews.
 Both steps stream, so memory does not grow with the product. The same layers give the same bytes.
@@ -23,9 +23,12 @@ from floodfuse.harmonize.classes import ADVISORY_LABELS, DECIDER_LABELS, EXCLUSI
 from floodfuse.pipeline.product import (
     DIAGNOSTICS_FILE,
     FLOOD_FILE,
-    LAYERS,
     PROBABILITY_FILE,
+    WEIGHT_LAYERS,
+    WEIGHTS_FILE,
     RunRecord,
+    layers_of,
+    weight_layer,
 )
 from floodfuse.pipeline.publish.source import (
     Array,
@@ -38,6 +41,9 @@ from floodfuse.pipeline.publish.source import (
 
 AGE_NODATA = 65535
 CONFLICT_STEP = 0.01  # nats
+WEIGHT_STEP = 0.01
+_NO_WEIGHT = 255
+_LONG_NAMES = {name: layer.long_name for name, layer in layers_of(tells_weights=True).items()}
 COG_BLOCK = 512
 
 
@@ -51,6 +57,12 @@ def _in_hundredths(nats: Array) -> Array:
     """Hundredths of a nat as uint16, which GDAL turns back by the band's scale."""
     hundredths = np.clip(np.rint(nats / CONFLICT_STEP), 0, AGE_NODATA - 1)
     return np.where(np.isfinite(nats), hundredths, AGE_NODATA).astype(np.uint16)
+
+
+def _in_percent(share: Array) -> Array:
+    """Whole percents as uint8, which GDAL turns back by the band's scale."""
+    percent = np.clip(np.rint(share / WEIGHT_STEP), 0, 100)
+    return np.where(np.isfinite(share), percent, _NO_WEIGHT).astype(np.uint8)
 
 
 def _as_uint16(codes: Array) -> Array:
@@ -76,7 +88,7 @@ class Band:
 
     def describe(self) -> str:
         """One sentence on what the values are."""
-        return "; ".join([LAYERS[self.layer].long_name, *filter(None, [self.notes.get("RANGE")])])
+        return "; ".join([_LONG_NAMES[self.layer], *filter(None, [self.notes.get("RANGE")])])
 
 
 @dataclass(frozen=True)
@@ -145,20 +157,42 @@ FILES = (
         ),
     ),
 )
+WEIGHTS = RasterFile(
+    WEIGHTS_FILE,
+    "uint8",
+    _NO_WEIGHT,
+    "average",
+    tuple(
+        Band(
+            weight_layer(who),
+            "",
+            _in_percent,
+            {"RANGE": f"0 to 1, in steps of {WEIGHT_STEP}; {_NO_WEIGHT}: not observed"},
+            WEIGHT_STEP,
+        )
+        for who in WEIGHT_LAYERS
+    ),
+)
+
+
+def files_of(record: RunRecord) -> tuple[RasterFile, ...]:
+    """The GeoTIFFs of a product."""
+    return (*FILES, WEIGHTS) if record.tells_weights else FILES
 
 
 def write_rasters(folder: Path) -> None:
-    """Write the three GeoTIFFs of a product into its folder, from its `product.zarr` and `run.json`.
+    """Write the GeoTIFFs of a product into its folder, from its `product.zarr` and `run.json`.
 
     - `flood.tif`: uint8 map classes with palette; 255 is not observed. Class names are in the band's metadata
       and, as GDAL and QGIS read them, in `flood.tif.aux.xml`. Overviews show the most common class.
     - `probability.tif`: float32, NaN where not observed: probability, uncertainty, ever flooded. Overviews are means.
     - `diagnostics.tif`: uint16, 65535 where there is no value: deciding sensor, number of sensors, age of the
       evidence in hours, exclusion bits, conflict in hundredths of a nat, advisory bits. Overviews are nearest pixels.
+    - `weights.tif`, where a network tells them: uint8, whole percents that each sensor and the ground counted; 255 where not observed.
     """
     product = Product(folder)
     with raster_environment(), tempfile.TemporaryDirectory(dir=folder, prefix=".cog-") as scratch:
-        for file in FILES:
+        for file in files_of(product.record):
             plain = Path(scratch) / file.name
             _write_plain(product, file, plain)
             _to_cog(file, plain, folder / file.name)
@@ -206,7 +240,7 @@ def _describe(target: DatasetWriter, file: RasterFile, record: RunRecord) -> Non
     )
     for number, band in enumerate(file.bands, start=1):
         target.set_band_description(number, band.layer)
-        target.update_tags(number, long_name=LAYERS[band.layer].long_name, **band.notes)
+        target.update_tags(number, long_name=_LONG_NAMES[band.layer], **band.notes)
     target.units = tuple(band.units for band in file.bands)
     if any(band.scale != 1.0 for band in file.bands):
         target.scales = tuple(band.scale for band in file.bands)

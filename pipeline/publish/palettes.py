@@ -47,6 +47,11 @@ CONFLICT_RAMP: Ramp = (
     (0.5, (222, 170, 142, 255)),
     (1.0, (152, 58, 52, 255)),
 )
+WEIGHT_RAMP: Ramp = (
+    (0.0, (242, 241, 236, 255)),
+    (0.5, (164, 196, 168, 255)),
+    (1.0, (38, 96, 80, 255)),
+)
 COUNT_COLOURS: dict[int, Rgba] = {
     0: CLEAR,
     1: (222, 232, 216, 255),
@@ -71,6 +76,7 @@ EXCLUSION_COLOURS: dict[Exclusion, Rgba] = {
     Exclusion.EVIDENCE_TOO_WEAK: (190, 178, 206, 255),
     Exclusion.REEDS_HIDE_WATER: (172, 186, 110, 255),
     Exclusion.SNOW_OR_FROST: (196, 220, 232, 255),
+    Exclusion.BEYOND_RISK: (224, 208, 176, 255),
 }
 EVIDENCE_COLOURS: dict[EvidenceClass, Rgba] = {
     EvidenceClass.OPEN_WATER: (46, 142, 210, 255),

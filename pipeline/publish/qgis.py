@@ -13,19 +13,24 @@ from xml.etree import ElementTree as ET
 
 import pyproj
 
+from floodfuse.harmonize.classes import DECIDER_LABELS
 from floodfuse.pipeline.product import (
     DIAGNOSTICS_FILE,
     FLOOD_FILE,
     POLYGONS_FILE,
     PROBABILITY_FILE,
     PROJECT_FILE,
+    WEIGHT_LAYERS,
+    WEIGHTS_FILE,
     RunRecord,
+    weight_layer,
 )
 from floodfuse.pipeline.publish.palettes import (
     AGE_RAMP,
     CONFLICT_RAMP,
     PROBABILITY_RAMP,
     UNCERTAINTY_RAMP,
+    WEIGHT_RAMP,
     scaled,
 )
 from floodfuse.pipeline.publish.polygons import LAYER
@@ -137,6 +142,11 @@ def _layers(product: Product) -> Iterator[MapLayer]:
     )
     for name, title, renderer in diagnostics:
         yield MapLayer(name, title, WHY_GROUP, DIAGNOSTICS_FILE, renderer, 6)
+    if product.record.tells_weights:
+        for band, who in enumerate(WEIGHT_LAYERS, start=1):
+            title = f"Weight: {DECIDER_LABELS[who].partition(' (')[0]}"
+            shares = pseudocolour(band, WEIGHT_RAMP)
+            yield MapLayer(weight_layer(who), title, WHY_GROUP, WEIGHTS_FILE, shares, len(WEIGHT_LAYERS))
 
 
 def _crs(record: RunRecord) -> ET.Element:

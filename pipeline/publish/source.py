@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
-from floodfuse.pipeline.product import LAYERS, ZARR_FILE, GridRecord, RunRecord
+from floodfuse.pipeline.product import ZARR_FILE, GridRecord, RunRecord, layers_of
 
 Array = NDArray[Any]
 CACHE_BYTES = 128 << 20
@@ -64,7 +64,8 @@ class Product:
     def __init__(self, folder: Path) -> None:
         self.record = RunRecord.load(folder)
         self._layers = xr.open_zarr(folder / ZARR_FILE, chunks=None, consolidated=True, mask_and_scale=False)
-        for name in LAYERS:
+        self._types = {name: layer.dtype for name, layer in layers_of(self.record.tells_weights).items()}
+        for name in self._types:
             if name not in self._layers:
                 raise ValueError(f"{folder / ZARR_FILE}: layer `{name}` is missing; run the map again.")
             if self._layers[name].shape != self.shape:
@@ -81,11 +82,11 @@ class Product:
     def read(self, layer: str, tile: Tile) -> Array:
         """The values of one layer in one tile, exactly as stored."""
         values: Array = self._layers[layer][tile.slices].to_numpy()
-        return values.astype(LAYERS[layer].dtype, copy=False)
+        return values.astype(self._types[layer], copy=False)
 
     def values_in(self, layer: str) -> list[int]:
         """The values that occur in a layer of codes (unsigned integers), sorted; read tile by tile."""
-        seen = np.zeros(np.iinfo(LAYERS[layer].dtype).max + 1, bool)
+        seen = np.zeros(np.iinfo(self._types[layer]).max + 1, bool)
         for tile in tiles(self.shape):
             seen[np.unique(self.read(layer, tile))] = True
         return [int(value) for value in np.flatnonzero(seen)]

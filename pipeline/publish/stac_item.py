@@ -28,11 +28,12 @@ from floodfuse.pipeline.product import (
     PROJECT_FILE,
     REPORT_FILE,
     RUN_FILE,
+    WEIGHTS_FILE,
     ZARR_FILE,
     InputRecord,
     RunRecord,
 )
-from floodfuse.pipeline.publish.cog import FILES, Band
+from floodfuse.pipeline.publish.cog import Band, files_of
 from floodfuse.pipeline.publish.palettes import DECIDER_COLOURS, Rgba, hexadecimal
 from floodfuse.pipeline.publish.preview import PREVIEW_FILE
 from floodfuse.pipeline.publish.source import bounds_of, pixel_area_m2
@@ -88,6 +89,7 @@ ASSETS = (
         ("metadata",),
     ),
 )
+WEIGHTS_ASSET = FileAsset("weights", WEIGHTS_FILE, "How much each sensor counted", _GEOTIFF, ("data",))
 
 
 def write_item(folder: Path) -> None:
@@ -107,7 +109,7 @@ def write_item(folder: Path) -> None:
         properties=_properties(record),
         stac_extensions=list(EXTENSIONS),
     )
-    for asset in ASSETS:
+    for asset in (*ASSETS, WEIGHTS_ASSET) if record.tells_weights else ASSETS:
         extra = _file_fields(folder / asset.file) | _band_fields(asset.file, record)
         item.add_asset(
             asset.key,
@@ -126,6 +128,8 @@ def item_id(record: RunRecord) -> str:
             record.area_of_interest,
             record.grid.model_dump(),
             record.fusion,
+            *([record.weights.sha256] if record.weights else []),
+            *([record.risk] if record.risk else []),
             [given.id for given in record.inputs],
         ],
         sort_keys=True,
@@ -217,7 +221,7 @@ def _pixel_m(record: RunRecord) -> float:
 
 def _band_fields(file: str, record: RunRecord) -> dict[str, Any]:
     """`bands` of a GeoTIFF, with the classes of those that hold codes."""
-    for raster in FILES:
+    for raster in files_of(record):
         if raster.name == file:
             nodata = "nan" if math.isnan(raster.nodata) else raster.nodata
             common = {"data_type": raster.dtype, "nodata": nodata}

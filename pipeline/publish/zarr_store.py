@@ -17,21 +17,24 @@ from zarr.errors import ZarrUserWarning
 
 from floodfuse.harmonize.classes import ADVISORY_LABELS, DECIDER_LABELS, EXCLUSION_LABELS, LEGEND
 from floodfuse.pipeline.grid import Grid
-from floodfuse.pipeline.product import LAYERS, ZARR_FILE
+from floodfuse.pipeline.product import ZARR_FILE, Layer, layers_of
 
 _CONVENTIONS = "CF-1.11"
 
 
-def create(folder: Path, grid: Grid, block: int, attributes: dict[str, str]) -> None:
+def create(
+    folder: Path, grid: Grid, block: int, attributes: dict[str, str], tells_weights: bool = False
+) -> None:
     """Lay out an empty product: every layer at its fill value, coordinates, CRS."""
+    layers = layers_of(tells_weights)
     dataset = xr.Dataset(
         {
             name: (
                 ("y", "x"),
                 da.full(grid.shape, layer.fill, dtype=layer.dtype, chunks=grid.shape),
-                _attributes(name),
+                _attributes(name, layer),
             )
-            for name, layer in LAYERS.items()
+            for name, layer in layers.items()
         },
         coords={"y": ("y", grid.y()), "x": ("x", grid.x())},
         attrs={"Conventions": _CONVENTIONS, **attributes},
@@ -45,11 +48,11 @@ def create(folder: Path, grid: Grid, block: int, attributes: dict[str, str]) -> 
     encoding = {
         name: {
             "chunks": chunks,
-            "_FillValue": _fill(name),
-            "fill_value": _fill(name),
+            "_FillValue": _fill(layer),
+            "fill_value": _fill(layer),
             "grid_mapping": dataset.rio.grid_mapping,  # what is passed here replaces what rioxarray noted
         }
-        for name in LAYERS
+        for name, layer in layers.items()
     }
     with warnings.catch_warnings():
         # consolidated metadata is not in the v3 specification yet
@@ -74,13 +77,11 @@ def open_product(folder: Path) -> xr.Dataset:
     return dataset
 
 
-def _fill(name: str) -> float | int:
-    layer = LAYERS[name]
+def _fill(layer: Layer) -> float | int:
     return layer.fill if layer.dtype.startswith("float") else int(layer.fill)
 
 
-def _attributes(name: str) -> dict[str, object]:
-    layer = LAYERS[name]
+def _attributes(name: str, layer: Layer) -> dict[str, object]:
     attributes: dict[str, object] = {"long_name": layer.long_name, "units": layer.units}
     if name == "flood_class":
         attributes |= _flags({int(k): legend.label for k, legend in LEGEND.items()})

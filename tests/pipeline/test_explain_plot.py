@@ -52,6 +52,9 @@ def explained(*views: SensorView) -> Explanation:
         terrain={},
         prior=CLASSES,
         posterior=CLASSES,
+        fusion="bayes",
+        by_bayes=0.1,
+        weights={},
         matches_product=True,
     )
 

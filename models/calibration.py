@@ -1,0 +1,84 @@
+"""Calibration: a network's probabilities mean what they say, and it is known when to answer.
+
+Scores are divided by the temperature T > 0 that makes what is true likeliest: min over T of the mean of -ln softmax(s / T)[truth]
+(Guo et al. 2017). Quantiles for `conformal` sets are taken of the probabilities that come of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from floodfuse.models.chips import UNLABELLED, ChipSource
+from floodfuse.models.conformal import Conformal, quantiles
+from floodfuse.models.evaluation import Tell
+from floodfuse.models.inputs.registry import Inputs
+from floodfuse.models.networks.fusion import FusionNetwork
+from floodfuse.models.predict import predict, prepared
+
+_EVERY_PX = 7  # pixels between two that are looked at, along rows and columns: neighbours say the same
+_COLDEST, _HOTTEST = 0.2, 10.0
+_LEAST = 1e-12
+
+Float = NDArray[np.float64]
+
+
+def temperature_of(probability: Float, truth: NDArray[np.integer]) -> float:
+    """The temperature that makes truth likeliest: probability (pixel, class) as told at temperature 1, truth (pixel,)."""
+    scores = np.log(np.maximum(probability, _LEAST))
+    rows = np.arange(truth.size)
+
+    def surprise(log_t: float) -> float:
+        scaled = scores * np.exp(-log_t)
+        return float(np.mean(np.logaddexp.reduce(scaled, axis=1) - scaled[rows, truth]))
+
+    found = minimize_scalar(surprise, bounds=(np.log(_COLDEST), np.log(_HOTTEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def calibrate(
+    network: FusionNetwork,
+    source: ChipSource,
+    chips: Sequence[str],
+    inputs: Inputs,
+    without: Sequence[Sequence[str]] = ((),),
+    tell: Tell = lambda step, done, total: None,
+) -> Conformal:
+    """Set the network's temperature by chips, and return what it then takes to answer at a risk.
+
+    Parameters
+    ----------
+    network : in evaluation mode
+    chips : that it has not learned from
+    without : views and sensors left out; chips are looked at once for each
+
+    Raises
+    ------
+    ValueError
+        If chips show only water or only dry ground.
+    """
+    network.temperature.fill_(1.0)
+    told, truths = [], []
+    for done, name in enumerate(chips, start=1):
+        chip = source.read(name)
+        truth = chip.truth[::_EVERY_PX, ::_EVERY_PX]
+        known = truth != UNLABELLED
+        for dropped in without:
+            views = prepared(chip.views, inputs, dropped)
+            said = predict(network, views, turns=False)[:, ::_EVERY_PX, ::_EVERY_PX]
+            told.append(said[:, known].T.astype(np.float64))
+            truths.append(truth[known].astype(np.intp))
+        tell("calibrating", done, len(chips))
+    probability, truth = np.concatenate(told), np.concatenate(truths)
+    temperature = (
+        temperature_of(probability, truth) if list(network.parameters()) else 1.0
+    )  # Bayes keeps its own
+    network.temperature.copy_(torch.tensor(temperature))
+    scaled = np.maximum(probability, _LEAST) ** (1.0 / temperature)
+    scaled /= scaled.sum(axis=1, keepdims=True)
+    wet = np.isin(truth, source.flooded)
+    return quantiles(scaled[:, list(source.flooded)].sum(axis=1), wet)

@@ -1,0 +1,166 @@
+"""Fusion by a network in place of Bayes' rule: from the evidence of a window to the posterior of a block."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass
+from floodfuse.harmonize.history import flood_llr
+from floodfuse.models import tiles
+from floodfuse.models.bayes import UNDECIDED_NATS, Posterior
+from floodfuse.models.chips import View
+from floodfuse.models.inputs import evidence as inputs
+from floodfuse.models.networks.fusion import FusionNetwork
+from floodfuse.models.networks.views import sensor_of
+from floodfuse.models.tiles import Span, Window
+from floodfuse.models.weights.files import Card, WeightsError, load
+from floodfuse.models.weights.shipped import shipped
+from floodfuse.pipeline.decide import permanent_water
+from floodfuse.pipeline.grid import Grid
+from floodfuse.pipeline.product import WeightsRecord
+from floodfuse.pipeline.weigh import Evidence
+
+Float32 = NDArray[np.float32]
+Shares = dict[Decider, Float32]
+_CLASSES = tuple(k.name.lower() for k in EvidenceClass)
+
+
+@dataclass(frozen=True)
+class NetworkFusion:
+    """A network over evidence, ready to work.
+
+    Attributes
+    ----------
+    network : in evaluation mode
+    card : of its weights
+    record : what the product says of it
+    """
+
+    network: FusionNetwork
+    card: Card
+    record: WeightsRecord
+
+    @property
+    def reach_px(self) -> int:
+        """How far beyond a block it may look."""
+        return tiles.SIDE_PX
+
+    def window_of(self, block: Grid) -> Grid:
+        """What must be seen for a block: the network's tiles around it, which lie at fixed places of the lattice."""
+        rows, columns = tiles.reach(_window(block))
+        return Grid(block.crs, block.resolution, rows.first, columns.first, rows.length, columns.length)
+
+    def posterior(
+        self, evidence: dict[Decider, Evidence], terrain: xr.Dataset, log_share: Float32, block: Grid
+    ) -> tuple[Posterior, Shares]:
+        """Posterior of a block, and the weight of each sensor and of the prior where the network tells them.
+
+        Parameters
+        ----------
+        evidence, terrain, log_share : over `window_of(block)`
+        """
+        views = {inputs.VIEW_OF[who]: _view(e) for who, e in evidence.items()}
+        hand = terrain["hand"].values if "hand" in terrain else None
+        ground = inputs.stack_ground(log_share, hand, permanent_water(terrain))
+        views[inputs.GROUND] = View(ground, np.ones(ground.shape[1:], bool))
+        said = tiles.speak(self.network, views, _window(block), inputs.GROUND)
+        around = self.window_of(block)
+        core = (
+            slice(block.row - around.row, block.row - around.row + block.rows),
+            slice(block.column - around.column, block.column - around.column + block.columns),
+        )
+        classes = np.moveaxis(said.probability, 0, -1)
+        water = classes[..., : len(FLOODED)].sum(axis=-1)
+        nats = {who: e.nats[core] for who, e in evidence.items()}
+        sensors = sum((np.isfinite(n[..., 0]) for n in nats.values()), np.zeros(water.shape, np.uint8))
+        decider = _decider(nats, log_share[core], water)
+        decider[sensors == 0] = Decider.NONE
+        weights: Shares = {}
+        if said.weights is not None:
+            place = {sensor: k for k, sensor in enumerate(self.network.sensors)}
+            of = {who: sensor_of(view) for who, view in inputs.VIEW_OF.items()}
+            of[Decider.PRIOR] = sensor_of(inputs.GROUND)
+            weights = {who: said.weights[place[sensor]] for who, sensor in of.items()}
+        return Posterior(classes, water, decider, np.asarray(sensors, np.uint8)), weights
+
+
+def open_fusion(strategy: str, weights: str | None, workers: int) -> NetworkFusion:
+    """The network of a strategy: from the file given, or the one that comes with floodfuse.
+
+    Parameters
+    ----------
+    workers : blocks worked on at a time, which share the cores
+
+    Raises
+    ------
+    BadRequest
+        If there are no such weights, or they are of another strategy or other inputs.
+    """
+    path = Path(weights) if weights else shipped(strategy)
+    if path is None:
+        raise BadRequest(
+            f"fusion '{strategy}': no weights come with floodfuse for it; train some and give them by --weights, or take bayes."
+        )
+    try:
+        network, card = load(path)
+    except WeightsError as error:
+        raise BadRequest(str(error)) from None
+    if card.network.strategy != strategy:
+        raise BadRequest(
+            f"weights {path}: of fusion '{card.network.strategy}', not '{strategy}'; give --fusion {card.network.strategy}."
+        )
+    if card.inputs != "evidence" or card.classes != _CLASSES:
+        raise BadRequest(
+            f"weights {path}: trained on {card.dataset}, whose inputs are '{card.inputs}'; a map is made from evidence. Give weights "
+            "trained on simulated chips."
+        )
+    if tiles.SIDE_PX % network.stride_px:
+        raise BadRequest(
+            f"weights {path}: take sides of {network.stride_px} px, and tiles have {tiles.SIDE_PX} px."
+        )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = network.to(device).to(memory_format=torch.channels_last)
+    if device == "cpu":
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    record = WeightsRecord(
+        file=path.name,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        fingerprint=card.fingerprint,
+        trained_on=f"{card.dataset} {card.split}",
+        licence=card.licence,
+        command=card.command,
+        tells_weights=strategy in _TELLING,
+    )
+    return NetworkFusion(network, card, record)
+
+
+_TELLING = ("intermediate", "attention", "late", "graybox")
+
+
+def _window(grid: Grid) -> Window:
+    return Window(Span(grid.row, grid.rows), Span(grid.column, grid.columns))
+
+
+def _view(said: Evidence) -> View:
+    return View(inputs.stack_evidence(said.nats, said.age_hours), np.isfinite(said.nats[..., 0]))
+
+
+def _decider(nats: dict[Decider, Float32], log_share: Float32, water: Float32) -> NDArray[np.uint8]:
+    """The sensor whose evidence moves the odds furthest towards what was decided, as `bayes.fuse` tells it."""
+    decider = np.full(water.shape, Decider.PRIOR, np.uint8)
+    furthest = np.full(water.shape, UNDECIDED_NATS, np.float32)
+    towards = np.where(water > 0.5, np.float32(1.0), np.float32(-1.0))
+    for who in sorted(nats):
+        moved = np.nan_to_num(flood_llr(nats[who], log_share)) * towards
+        ahead = moved > furthest
+        decider[ahead], furthest[ahead] = who, moved[ahead]
+    return decider
