@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -26,6 +26,7 @@ class Batches:
     ----------
     source, chips : dataset, and names of those of its chips that are learned from
     inputs, augment : how they are prepared, and varied
+    channels : by view, of all views that chips may have
     size : chips a batch
     seed : of the order and of all variations
     """
@@ -35,11 +36,12 @@ class Batches:
         source: ChipSource,
         chips: Sequence[str],
         inputs: Inputs,
+        channels: Mapping[str, int],
         augment: AugmentSettings,
         size: int,
         seed: int,
     ) -> None:
-        self.source, self.chips, self.inputs = source, chips, inputs
+        self.source, self.chips, self.inputs, self.channels = source, chips, inputs, channels
         self.augment, self.size, self.seed = augment, size, seed
 
     @property
@@ -60,13 +62,18 @@ class Batches:
         """The batch of a step."""
         epoch, place = divmod(step, self.per_epoch)
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.chips))
-        views: dict[str, list[Tensor]] = {name: [] for name in self.inputs.CHANNELS}
-        truths = []
+        views: dict[str, list[Tensor]] = {name: [] for name in self.channels}
+        truths: list[Tensor] = []
         for number in order[place * self.size : (place + 1) * self.size]:
             key = (self.seed, epoch, _OF_A_CHIP, int(number))
             given, truth = augmented(self.source.read(self.chips[number]), self.inputs, self.augment, key)
+            if truths and truth.shape != truths[0].shape:
+                raise ValueError(
+                    f"chips of {truth.shape[0]} and of {truths[0].shape[0]} px in one batch: augment.crop must not be larger than the "
+                    "smallest chip"
+                )
             truths.append(torch.from_numpy(truth))
             for name, made in views.items():
-                absent = torch.zeros((self.inputs.CHANNELS[name] + 1, *truth.shape))
+                absent = torch.zeros((self.channels[name] + 1, *truth.shape))
                 made.append(tensor_of(given[name]) if name in given else absent)
         return {name: torch.stack(made) for name, made in views.items()}, torch.stack(truths)

@@ -50,7 +50,9 @@ class ChipSource(Protocol):
     classes : names of its classes
     flooded : numbers of those that are flooded
     groups : names for several classes that are scored as one besides, with their numbers
-    chips : names of its chips, in an order in which those of one event follow each other
+    views : names of the views that its chips may have
+    events : the flood or place of each chip, by its name; chips of one event follow each other. Empty where nobody knows
+    chips : names of its chips, in order
     """
 
     @property
@@ -65,6 +67,10 @@ class ChipSource(Protocol):
     def flooded(self) -> tuple[int, ...]: ...
     @property
     def groups(self) -> Mapping[str, tuple[int, ...]]: ...
+    @property
+    def views(self) -> Sequence[str]: ...
+    @property
+    def events(self) -> Mapping[str, str]: ...
     @property
     def chips(self) -> Sequence[str]: ...
     def read(self, chip: str) -> LabelledChip:
@@ -85,6 +91,7 @@ class Kept:
             source.chips,
         )
         self.classes, self.flooded, self.groups = source.classes, source.flooded, source.groups
+        self.views, self.events = source.views, source.events
 
     def read(self, chip: str) -> LabelledChip:
         """See `ChipSource`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +30,13 @@ class Parts(NamedTuple):
     judging: tuple[str, ...]
 
 
-def split(chips: Sequence[str], settings: SplitSettings) -> Parts:
+def split(chips: Sequence[str], settings: SplitSettings, events: Mapping[str, str] | None = None) -> Parts:
     """Chips of each part.
+
+    Parameters
+    ----------
+    chips : in order
+    events : of each chip, where known; an event goes whole to the block of its middle chip
 
     Raises
     ------
@@ -42,9 +48,7 @@ def split(chips: Sequence[str], settings: SplitSettings) -> Parts:
     if both or beyond:
         wrong = sorted(both) or beyond
         raise ValueError(f"block {wrong[0]} is in two parts, or not one of the {settings.blocks} blocks")
-    pieces = [
-        tuple(str(c) for c in piece) for piece in np.array_split(np.asarray(chips, object), settings.blocks)
-    ]
+    pieces = _blocks(chips, settings.blocks, events or {})
     held = {*settings.choosing, *settings.judging}
     parts = Parts(
         tuple(c for b, piece in enumerate(pieces) if b not in held for c in piece),
@@ -53,6 +57,16 @@ def split(chips: Sequence[str], settings: SplitSettings) -> Parts:
     )
     if not parts.learning or not parts.choosing or (settings.judging and not parts.judging):
         raise ValueError(
-            f"{len(chips)} chips in {settings.blocks} blocks leave none to learn from, to choose or to judge by"
+            f"{len(chips)} chips in {settings.blocks} blocks leave none to learn from, to choose or to judge by; events stay whole"
         )
     return parts
+
+
+def _blocks(chips: Sequence[str], count: int, events: Mapping[str, str]) -> list[tuple[str, ...]]:
+    cut = np.array_split(np.asarray(chips, object), count)
+    block_of = {str(chip): block for block, piece in enumerate(cut) for chip in piece}
+    pieces: list[list[str]] = [[] for _ in range(count)]
+    for _, together in groupby(block_of, key=lambda chip: events.get(chip, chip)):
+        event = list(together)
+        pieces[block_of[event[len(event) // 2]]] += event
+    return [tuple(piece) for piece in pieces]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -30,6 +30,7 @@ from floodfuse.models.losses import fusion_loss
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.views import sensor_of, sensors_in
+from floodfuse.models.physics_losses import PhysicsLossSettings, physics_loss
 from floodfuse.models.scores import Scores
 from floodfuse.models.split import Parts, SplitSettings, split
 from floodfuse.models.weights.files import Card, load, save
@@ -58,6 +59,7 @@ class TrainSettings(BaseModel):
     network: NetworkSettings
     augment: AugmentSettings = AugmentSettings()
     split: SplitSettings = SplitSettings()
+    physics: PhysicsLossSettings = PhysicsLossSettings()
     epochs: int = Field(default=60, ge=1)
     batch: int = Field(default=8, ge=2, description="chips a step")
     learning_rate: float = Field(default=1e-3, gt=0, description="highest; it rises, then falls as a cosine")
@@ -117,7 +119,7 @@ class Training:
         self.settings, self.source, self.out = settings, Kept(source), out
         self.licence, self.command = licence, command
         try:
-            self.parts: Parts = split(source.chips, settings.split)
+            self.parts: Parts = split(source.chips, settings.split, source.events)
         except ValueError as error:
             raise TrainingError(f"split: {error}; change the split of the settings") from None
         if len(self.parts.learning) < settings.batch:
@@ -126,14 +128,21 @@ class Training:
                 "chips, or a smaller batch"
             )
         self.inputs: Inputs = INPUTS[source.inputs]
+        self.channels = {view: n for view, n in self.inputs.CHANNELS.items() if view in source.views}
         self._check_names()
         self.batches = Batches(
-            self.source, self.parts.learning, self.inputs, settings.augment, settings.batch, settings.seed
+            self.source,
+            self.parts.learning,
+            self.inputs,
+            self.channels,
+            settings.augment,
+            settings.batch,
+            settings.seed,
         )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(settings.seed)
         try:
-            network = build(settings.network, dict(self.inputs.CHANNELS), len(source.classes))
+            network = build(settings.network, self.channels, len(source.classes))
         except (KeyError, ValueError, RuntimeError) as error:  # of names and sizes that encoders do not know
             reason = str(error).splitlines()[0][:120]
             raise TrainingError(
@@ -196,7 +205,7 @@ class Training:
             while not over and self.progress.step < self.steps:
                 if stop():
                     raise Stopped
-                batch = next(batches)
+                batch = self._next(batches)
                 self._whole = False
                 self._step(self.progress.step, batch)
                 self.progress.step += 1
@@ -213,6 +222,13 @@ class Training:
         self._calibrate()
         self.state_file.unlink(missing_ok=True)
         return self.progress.best
+
+    @staticmethod
+    def _next(batches: Iterator[Batch]) -> Batch:
+        try:
+            return next(batches)
+        except ValueError as error:  # of chips that are too small, or of unequal sizes
+            raise TrainingError(str(error)) from None
 
     def _calibrate(self) -> None:
         """Calibrate the best weights by the chips that chose them; done twice, it does the same."""
@@ -237,7 +253,7 @@ class Training:
 
     def _check_names(self) -> None:
         """What is dropped and left out must be there, and something must be left."""
-        known = {*self.inputs.CHANNELS, *sensors_in(self.inputs.CHANNELS)}
+        known = {*self.channels, *sensors_in(self.channels)}
         named = {"augment.drop": tuple(self.settings.augment.drop)}
         named |= {
             "choose_without": tuple(what for without in self.settings.choose_without for what in without)
@@ -248,8 +264,13 @@ class Training:
                     raise TrainingError(
                         f"{setting} '{name}': there is no such view or sensor; known are {', '.join(sorted(known))}"
                     )
+        if self.settings.physics.needs_evidence and self.source.inputs != "evidence":
+            raise TrainingError(
+                f"physics: its terms on HAND and on evidence need evidence, and dataset {self.source.name} has "
+                f"'{self.source.inputs}'; leave them out"
+            )
         for without in self.settings.choose_without:
-            if all(view in without or sensor_of(view) in without for view in self.inputs.CHANNELS):
+            if all(view in without or sensor_of(view) in without for view in self.channels):
                 raise TrainingError(f"choose_without '{', '.join(without)}' leaves no view; leave out less")
 
     def _step(self, step: int, batch: Batch) -> None:
@@ -260,7 +281,13 @@ class Training:
         self.network.train()
         views = {name: x.to(self.device, memory_format=torch.channels_last) for name, x in batch[0].items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss = fusion_loss(self.network(views), batch[1].to(self.device))
+            truth = batch[1].to(self.device)
+            told = self.network(views)
+            loss = fusion_loss(told, truth)
+            if self.settings.physics != PhysicsLossSettings():
+                loss = loss + physics_loss(
+                    told.logits, truth, views, self.source.flooded, self.settings.physics
+                )
         if not torch.isfinite(loss):
             raise TrainingError(f"the loss is {loss.item()} at step {step}; take a smaller learning rate")
         self.optimizer.zero_grad(set_to_none=True)
@@ -295,10 +322,15 @@ class Training:
 
     def _scored(self, network: FusionNetwork) -> list[Scores]:
         """On the chips that choose, for each of `choose_without`."""
-        return [
-            score_chips(network, self.source, self.parts.choosing, self.inputs, without, turns=False)
-            for without in self.settings.choose_without
-        ]
+        try:
+            return [
+                score_chips(network, self.source, self.parts.choosing, self.inputs, without, turns=False)
+                for without in self.settings.choose_without
+            ]
+        except ValueError as error:
+            raise TrainingError(
+                f"of the chips that choose, {error}; change choose_without or the split"
+            ) from None
 
     def _named(self, found: Sequence[Scores]) -> dict[str, dict[str, object]]:
         named = zip(self.settings.choose_without, found, strict=True)
@@ -309,7 +341,7 @@ class Training:
             network=self.settings.network,
             inputs=self.source.inputs,
             fingerprint=self.inputs.FINGERPRINT,
-            views=dict(self.inputs.CHANNELS),
+            views=self.channels,
             classes=self.source.classes,
             dataset=self.source.name,
             split=self.source.split,

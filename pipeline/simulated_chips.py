@@ -42,9 +42,11 @@ class SimulatedChips:
     """
 
     name = "simulated"
+    views = tuple(inputs.CHANNELS)
     inputs = "evidence"
     classes = CLASSES
     flooded = tuple(int(k) for k in FLOODED)
+    events: Mapping[str, str] = MappingProxyType({})
     groups: Mapping[str, tuple[int, ...]] = MappingProxyType({"flooded_vegetation": PLANTS_IN_WATER})
 
     def __init__(self, root: Path, world: str, seed: int, count: int) -> None:

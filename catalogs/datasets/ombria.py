@@ -58,6 +58,8 @@ class Ombria:
     classes = ("dry", "flood")
     flooded = (1,)
     groups: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    events: Mapping[str, str] = MappingProxyType({})
+    views = ("s1/before", "s1/after", "s2/before", "s2/after")
 
     def __init__(self, root: Path, split: str = "train") -> None:
         self.root = root
@@ -77,8 +79,12 @@ class Ombria:
         Raises
         ------
         BadRequest
-            If a picture can't be read, or has other bands or another size than the mask.
+            If there is no such tile, or a picture can't be read, or has other bands or another size than the mask.
         """
+        if chip not in self.chips:
+            raise BadRequest(
+                f"{self.root}: no tile '{chip}' in {self.split}; there are {self.chips[0]} to {self.chips[-1]}."
+            )
         number = int(chip)
         path = next(
             files[number] for (_, kind), files in self._pictures.items() if kind == _MASK and number in files

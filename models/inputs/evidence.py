@@ -24,7 +24,8 @@ FINGERPRINT = (
 GROUND = "ground/prior"
 VIEW_OF = {Decider.SENTINEL1: "c/now", Decider.ALOS2: "l/now", Decider.SENTINEL2: "optical/now"}
 CHANNELS = {**dict.fromkeys(VIEW_OF.values(), CLASSES + 1), GROUND: CLASSES + 4}
-_HAND_SCALE_M, _HIGHEST = 10.0, 3.0
+HAND, HAND_KNOWN = CLASSES, CLASSES + 1  # channels of the ground
+HAND_SCALE_M, HIGHEST_M = 10.0, 30.0
 _JITTER_SD_NATS = 0.25
 _UNKNOWN_GROUND_SHARE = 0.2  # of chips learned from: many areas come without terrain
 
@@ -42,7 +43,7 @@ def stack_ground(log_prior: Float32, hand_m: Float32 | None, permanent: Bool | N
     """
     nothing = np.zeros(log_prior.shape[:2], np.float32)
     known = nothing if hand_m is None else np.isfinite(hand_m)
-    height = nothing if hand_m is None else np.clip(np.nan_to_num(hand_m / _HAND_SCALE_M), 0.0, _HIGHEST)
+    height = nothing if hand_m is None else np.clip(np.nan_to_num(hand_m), 0.0, HIGHEST_M) / HAND_SCALE_M
     always = [nothing, nothing] if permanent is None else [permanent, nothing + 1.0]
     ground = np.stack([height, known, *always])
     return np.concatenate([np.moveaxis(log_prior, -1, 0), ground]).astype(np.float32)

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from floodfuse.models.inputs import evidence, stretched
+from floodfuse.models.inputs import backscatter, evidence, stretched
 
 
 class Inputs(Protocol):
@@ -26,4 +26,8 @@ class Inputs(Protocol):
         ...
 
 
-INPUTS: dict[str, Inputs] = {"evidence": cast(Inputs, evidence), "stretched": cast(Inputs, stretched)}
+INPUTS: dict[str, Inputs] = {
+    "backscatter": cast(Inputs, backscatter),
+    "evidence": cast(Inputs, evidence),
+    "stretched": cast(Inputs, stretched),
+}

@@ -54,9 +54,15 @@ class Card(BaseModel):
 
 
 def save(network: FusionNetwork, card: Card, path: Path) -> None:
-    """Write weights and card; the file appears whole or not at all."""
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    """Write weights, kernels as 16-bit floats, and card; the file appears whole or not at all."""
+    state = {name: _short(value.detach().cpu()).contiguous() for name, value in network.state_dict().items()}
     write_whole(path, serialize(state, {_CARD: card.model_dump_json()}))
+
+
+def _short(value: Tensor) -> Tensor:
+    """Kernels in half the bytes: 11 bits are far finer than training is. What would overflow is kept as it is."""
+    short = value.half() if value.is_floating_point() and value.ndim > 1 else value
+    return short if bool(short.isfinite().all()) else value
 
 
 def read_card(path: Path) -> Card:

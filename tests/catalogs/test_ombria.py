@@ -312,6 +312,16 @@ def test_a_folder_without_masks(tmp_path: Path, layout: str) -> None:
     assert str(tmp_path) in str(told.value)
 
 
+@pytest.mark.parametrize("chip", ["0003", "3", "", "Spain_1"])
+def test_a_tile_that_is_not_there(tmp_path: Path, chip: str) -> None:
+    for number in (1, 2):
+        tile(tmp_path, "archive", number)
+    place(tmp_path, "archive", "s1/mask", 2).unlink()
+    with pytest.raises(BadRequest, match=rf"no tile '{chip}' in train; there are 0001 to 0002") as told:
+        Ombria(tmp_path).read(chip)
+    assert str(tmp_path) in str(told.value)
+
+
 def refused(root: Path, chip: str, file: Path, *words: str) -> None:
     """Reading a chip fails, and the message names the file, these words, and the cure."""
     with pytest.raises(BadRequest) as told:

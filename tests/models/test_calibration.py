@@ -30,10 +30,12 @@ class Boastful:
     """Chips whose radar claims `boast` times the evidence that its errors allow."""
 
     name = split = "boastful"
+    views = ("c/now", inputs.GROUND)
     inputs = "evidence"
     classes = tuple(f"class {k}" for k in range(CLASSES))
     flooded = (0, 1, 2, 3)
     groups: Mapping[str, tuple[int, ...]] = {}
+    events: Mapping[str, str] = {}
     chips = ("0", "1", "2", "3")
 
     def __init__(self, boast: float) -> None:

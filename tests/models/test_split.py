@@ -109,3 +109,26 @@ def test_a_block_named_twice_is_counted_once() -> None:
 def test_settings_that_can_not_be_right_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         SplitSettings.model_validate(wrong)
+
+
+def test_an_event_goes_whole_to_the_block_of_its_middle_chip() -> None:
+    chips = [f"{n:02d}" for n in range(12)]
+    events = {chip: "first" if n < 5 else "second" if n < 9 else "third" for n, chip in enumerate(chips)}
+    settings = SplitSettings(blocks=3, choosing=(1,))
+    without, whole = split(chips, settings), split(chips, settings, events)
+    assert without.choosing == tuple(chips[4:8])
+    assert whole.choosing == tuple(chips[5:9])
+    assert whole.learning == (*chips[:5], *chips[9:])
+
+
+@given(st.lists(st.integers(1, 9), min_size=3, max_size=30), st.integers(3, 8))
+def test_no_event_is_in_two_parts_and_no_chip_is_lost(sizes: list[int], blocks: int) -> None:
+    events = {f"{e}-{n}": f"event {e}" for e, size in enumerate(sizes) for n in range(size)}
+    try:
+        parts = split(list(events), SplitSettings(blocks=blocks, choosing=(0,), judging=(2,)), events)
+    except ValueError as error:
+        assert "leave none" in str(error)
+        return
+    assert sorted([*parts.learning, *parts.choosing, *parts.judging]) == sorted(events)
+    told = [{events[chip] for chip in part} for part in parts]
+    assert not (told[0] & told[1] or told[0] & told[2] or told[1] & told[2])

@@ -58,6 +58,8 @@ class Toy:
     classes: tuple[str, ...] = ("dry", "flood")
     flooded: tuple[int, ...] = (1,)
     groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    views: tuple[str, ...] = ("s1/before", "s1/after", "s2/before", "s2/after")
+    events: Mapping[str, str] = field(default_factory=dict)
     labelled: slice = field(default_factory=lambda: slice(None))
     reading: Callable[[str], None] = lambda chip: None
 
@@ -173,7 +175,8 @@ def test_every_strategy_learns_that_dark_radar_is_flood(strategy: str, tmp_path:
     best = run.run(silent)
     assert best > 0.8
     net, _ = load(out)
-    assert score_chips(net, Toy(24), run.parts.choosing, run.inputs, turns=False).miou_tile == best
+    again = score_chips(net, Toy(24), run.parts.choosing, run.inputs, turns=False).miou_tile
+    assert again == pytest.approx(best, abs=5e-3)  # kernels are kept to 11 bits
 
 
 def test_the_best_weights_are_kept_with_a_card_and_a_log_and_the_state_is_gone(

@@ -72,7 +72,9 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("strategy", strategies)
-def test_what_was_saved_is_read_back_to_the_bit(strategy: Strategy, tmp_path: Path) -> None:
+def test_what_was_saved_is_read_back_kernels_to_11_bits_and_the_rest_to_the_bit(
+    strategy: Strategy, tmp_path: Path
+) -> None:
     path = tmp_path / "new" / "folder" / "w.safetensors"
     card = card_of(strategy)
     net = network_of(card)
@@ -82,9 +84,13 @@ def test_what_was_saved_is_read_back_to_the_bit(strategy: Strategy, tmp_path: Pa
     assert read == card and not again.training
     assert list(again.state_dict()) == list(net.state_dict())
     for name, value in net.state_dict().items():
-        assert torch.equal(again.state_dict()[name], value), name
+        kept = value.half().float() if value.ndim > 1 else value
+        assert torch.equal(again.state_dict()[name], kept), name
     for turns in (False, True):
-        assert np.array_equal(predict(again, chip(), turns), predict(net, chip(), turns))
+        np.testing.assert_allclose(predict(again, chip(), turns), predict(net, chip(), turns), atol=2e-3)
+    twice = tmp_path / "twice.safetensors"
+    save(again, card, twice)
+    assert twice.read_bytes() == path.read_bytes()
 
 
 def test_weights_of_another_memory_layout_are_the_same_weights(file: Path, tmp_path: Path) -> None:
@@ -116,7 +122,7 @@ def test_when_writing_fails_the_file_that_was_there_stays_and_nothing_half_writt
     """Two names for the same numbers are what safetensors refuses."""
     before = file.read_bytes()
     net = network_of(card_of())
-    net.register_parameter("again", next(net.parameters()))
+    net.register_parameter("again", next(p for p in net.parameters() if p.ndim == 1))
     with pytest.raises(RuntimeError, match="share memory"):
         save(net, card_of(), file)
     assert file.read_bytes() == before

@@ -202,7 +202,7 @@ def test_weights_that_can_not_make_a_map_are_refused_and_leave_nothing(
     out = tmp_path / "product"
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(attention.read_bytes()[:1000])
-    cases = [
+    cases: list[tuple[dict[str, object], str]] = [
         ({"fusion": "early", "weights": str(attention)}, "give --fusion attention"),
         ({"fusion": "attention", "weights": str(tmp_path / "none.safetensors")}, "no such file"),
         ({"fusion": "attention", "weights": str(broken)}, "no readable safetensors file"),
