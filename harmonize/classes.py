@@ -148,6 +148,7 @@ class Advisory(IntFlag):
     EVIDENCE_OLD = 64
     SENSORS_DISAGREE = 128
     CHANGED_BETWEEN_PASSES = 256
+    NEW_TO_NETWORK = 512
 
 
 ADVISORY_LABELS: dict[Advisory, str] = {
@@ -160,4 +161,5 @@ ADVISORY_LABELS: dict[Advisory, str] = {
     Advisory.EVIDENCE_OLD: "deciding evidence is older than a flood usually stays here",
     Advisory.SENSORS_DISAGREE: "sensors of the same day disagree",
     Advisory.CHANGED_BETWEEN_PASSES: "sensors disagree, passes more than a day apart: it may have changed between them",
+    Advisory.NEW_TO_NETWORK: "unlike anything that the network was calibrated on",
 }

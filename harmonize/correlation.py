@@ -14,7 +14,7 @@ from floodfuse.harmonize.push_forward import class_correlation
 
 TEXTURE_CORRELATION = 0.6  # of class texture between polarizations of one pass: .5 to .7 (harmonization.md 6)
 WIND_HOURS = 6.0  # over which wind forgets itself, e-fold [P]
-_DOUBLE_BOUNCE = (
+DOUBLE_BOUNCE = (
     (EvidenceClass.FLOODED_FOREST, EvidenceClass.DRY_FOREST),
     (EvidenceClass.FLOODED_URBAN, EvidenceClass.URBAN),
 )
@@ -58,7 +58,7 @@ def discounted(evidence: Float32, correlation: Float32) -> Float32:
     """
     weight = np.float32(1.0) / (np.float32(1.0) + correlation[..., None])
     out = evidence * weight
-    for flooded, dry in _DOUBLE_BOUNCE:
+    for flooded, dry in DOUBLE_BOUNCE:
         out[..., flooded] = out[..., dry] + (evidence[..., flooded] - evidence[..., dry])
     out -= out.max(axis=-1, keepdims=True)
     return np.asarray(np.where(correlation[..., None] > 0.0, out, evidence), np.float32)

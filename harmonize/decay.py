@@ -36,6 +36,9 @@ _COUNTERPARTS: dict[EvidenceClass, tuple[EvidenceClass, ...]] = {
 _N_FLOODED = len(FLOODED)
 
 
+# Low plants are the ground of two floods and change places with open water; what sets flooded herbs apart from them fades by itself.
+_RIDER, _CARRIER = int(_FH), int(_DV)
+
 # The same as two indices for each class, one twice where there is but one, for the loop over pixels.
 _PAIR = np.array([(others[0], others[-1]) for _, others in sorted(_COUNTERPARTS.items())])
 
@@ -83,7 +86,8 @@ def decay_evidence(evidence: NDArray[np.float32], p: Persistence) -> NDArray[np.
     """Evidence per class, (y, x, class) in nats, moved to the product's time.
 
     A class keeps its likelihood with the persistence of its state, and takes that of its counterparts (water for
-    drowned ground, dry forest for flooded forest) with the rest: the class-wise form of `decay_llr`.
+    drowned ground, dry forest for flooded forest) with the rest: the class-wise form of `decay_llr`. Flooded herbs keep over dry
+    low plants what `decay_llr` leaves of it.
     """
     shape = evidence.shape[:2]
     flat = np.ascontiguousarray(evidence, np.float32).reshape(-1, evidence.shape[2])
@@ -113,3 +117,6 @@ def _decay(  # pragma: no cover
             other = 0.5 * (likelihood[pair[k, 0]] + likelihood[pair[k, 1]])
             stay = wet[i] if k < n_flooded else dry[i]
             out[i, k] = np.log(stay * likelihood[k] + (1.0 - stay) * other)
+        odds = np.exp(evidence[i, _RIDER] - evidence[i, _CARRIER])
+        faded = np.log(wet[i] * odds + (1.0 - wet[i])) - np.log((1.0 - dry[i]) * odds + dry[i])
+        out[i, _RIDER] = out[i, _CARRIER] + faded

@@ -1,7 +1,7 @@
-"""Calibration: a network's probabilities mean what they say, and it is known when to answer.
+"""Calibration: a network's probabilities mean what they say, and it is known when to answer and what is new to it.
 
 Scores are divided by the temperature T > 0 that makes what is true likeliest: min over T of the mean of -ln softmax(s / T)[truth]
-(Guo et al. 2017). Quantiles for `conformal` sets are taken of the probabilities that come of it.
+(Guo et al. 2017). Quantiles for `conformal` sets are taken of the probabilities that come of it, and `novelty` of the features behind them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from floodfuse.models.chips import UNLABELLED, ChipSource
 from floodfuse.models.conformal import Conformal, quantiles
 from floodfuse.models.evaluation import Tell
 from floodfuse.models.inputs.registry import Inputs
-from floodfuse.models.networks.fusion import FusionNetwork
-from floodfuse.models.predict import predict, prepared
+from floodfuse.models.networks.fusion import FusionNetwork, Told
+from floodfuse.models.novelty import remember
+from floodfuse.models.predict import prepared, tell
 
 _EVERY_PX = 7  # pixels between two that are looked at, along rows and columns: neighbours say the same
 _COLDEST, _HOTTEST = 0.2, 10.0
@@ -46,9 +47,9 @@ def calibrate(
     chips: Sequence[str],
     inputs: Inputs,
     without: Sequence[Sequence[str]] = ((),),
-    tell: Tell = lambda step, done, total: None,
+    progress: Tell = lambda step, done, total: None,
 ) -> Conformal:
-    """Set the network's temperature by chips, and return what it then takes to answer at a risk.
+    """Set the network's temperature, and what is nothing new to it, by chips; return what it takes to answer at a risk.
 
     Parameters
     ----------
@@ -62,17 +63,22 @@ def calibrate(
         If chips show only water or only dry ground.
     """
     network.temperature.fill_(1.0)
-    told, truths = [], []
+    told, truths, features = [], [], []
     for done, name in enumerate(chips, start=1):
         chip = source.read(name)
         truth = chip.truth[::_EVERY_PX, ::_EVERY_PX]
         known = truth != UNLABELLED
         for dropped in without:
             views = prepared(chip.views, inputs, dropped)
-            said = predict(network, views, turns=False)[:, ::_EVERY_PX, ::_EVERY_PX]
-            told.append(said[:, known].T.astype(np.float64))
+            said = tell(network, views)
+            scores = said.logits[0, :, ::_EVERY_PX, ::_EVERY_PX].cpu().double()
+            told.append(torch.softmax(scores, dim=0).numpy()[:, known].T)
             truths.append(truth[known].astype(np.intp))
-        tell("calibrating", done, len(chips))
+            if said.features is not None:
+                features.append(_inside(network, said, chip.truth.shape))
+        progress("calibrating", done, len(chips))
+    if features:
+        remember(network, torch.cat(features))
     probability, truth = np.concatenate(told), np.concatenate(truths)
     temperature = (
         temperature_of(probability, truth) if list(network.parameters()) else 1.0
@@ -82,3 +88,11 @@ def calibrate(
     scaled /= scaled.sum(axis=1, keepdims=True)
     wet = np.isin(truth, source.flooded)
     return quantiles(scaled[:, list(source.flooded)].sum(axis=1), wet)
+
+
+def _inside(network: FusionNetwork, said: Told, shape: tuple[int, ...]) -> torch.Tensor:
+    """Features (pixel, feature) of some pixels of a chip of this shape."""
+    assert said.features is not None
+    fold = network.inner_fold
+    rows, columns = (-(-n // fold) for n in shape)
+    return said.features[0, :, :rows:_EVERY_PX, :columns:_EVERY_PX].flatten(1).T.cpu()

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from floodfuse.models.chips import View
 from floodfuse.models.inputs.registry import Inputs
-from floodfuse.models.networks.fusion import FusionNetwork
+from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import sensor_of
 
 Float32 = NDArray[np.float32]
@@ -60,6 +60,15 @@ def predict(network: FusionNetwork, views: Mapping[str, View], turns: bool = Tru
         logits = network(given).logits[..., : sides[0], : sides[1]]
         total += _turned_back(torch.softmax(logits.float(), dim=1), k, flip)[0]
     return np.asarray((total / len(ways)).cpu().numpy(), np.float32)
+
+
+@torch.inference_mode()
+def tell(network: FusionNetwork, views: Mapping[str, View]) -> Told:
+    """All that a network says of a chip as it is; logits cut to the chip, features as wide as the network needs."""
+    batch = {name: tensor_of(view)[None].to(network.device) for name, view in views.items()}
+    height, width = next(iter(batch.values())).shape[-2:]
+    told = network({name: _padded(values, network.stride_px) for name, values in batch.items()})
+    return told._replace(logits=told.logits[..., :height, :width].float())
 
 
 def _turned(x: Tensor, k: int, flip: bool) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from floodfuse.models.chips import View
 from floodfuse.models.networks.fusion import FusionNetwork
+from floodfuse.models.novelty import novelty
 from floodfuse.models.predict import tensor_of
 
 SIDE_PX = 256
@@ -52,10 +53,12 @@ class Spoken(NamedTuple):
     ----------
     probability : (class, y, x), sums to 1 where any sensor sees in the tiles around, else 0
     weights : (sensor, y, x), share of each sensor in alphabetical order; None where the strategy tells none
+    novelty : (y, x), how unlike anything known it looks, 1 is rare; None where the network has no features
     """
 
     probability: Float32
     weights: Float32 | None
+    novelty: Float32 | None
 
 
 def reach(wanted: Window) -> Window:
@@ -78,41 +81,42 @@ def speak(network: FusionNetwork, views: Mapping[str, View], wanted: Window, gro
         if view.seen.shape != shape:
             raise ValueError(f"view '{name}' is {view.seen.shape} px, and the tiles need {shape} px")
     taper = torch.from_numpy(_taper())
-    total = torch.zeros((network.classes, *shape))
-    told = torch.zeros((len(network.sensors), *shape))
-    tells = False
     given = {name: tensor_of(view) for name, view in views.items()}
     seen = _seen_tiles(given, wanted, around, ground)
+    total: dict[str, Tensor] = {"probability": torch.zeros((network.classes, *shape))}
     for first in range(0, len(seen), BATCH):
         tiles = seen[first : first + BATCH]
-        probability, weights = _through(network, given, tiles)
-        for k, tile in enumerate(tiles):
-            weight = taper[:, None] * taper[None, :]
-            total[(..., *tile)] += probability[k] * weight
-            if weights is not None:
-                told[(..., *tile)] += weights[k] * weight
-        tells |= weights is not None
+        for name, told in _through(network, given, tiles).items():
+            blended = total.setdefault(name, torch.zeros((told.shape[1], *shape)))
+            for values, (rows, columns) in zip(told, tiles, strict=True):
+                blended[:, rows, columns] += values * taper[:, None] * taper[None, :]
     rows, columns = (
         slice(w.first - a.first, w.first - a.first + w.length) for w, a in zip(wanted, around, strict=True)
     )
-    return Spoken(total[..., rows, columns].numpy(), told[..., rows, columns].numpy() if tells else None)
+    cut = {name: values[:, rows, columns].numpy() for name, values in total.items()}
+    new = cut.get("novelty")
+    return Spoken(cut["probability"], cut.get("weights"), None if new is None else new[0])
 
 
 @torch.inference_mode()
 def _through(
     network: FusionNetwork, given: Mapping[str, Tensor], tiles: list[tuple[slice, slice]]
-) -> tuple[Tensor, Tensor | None]:
-    """Probabilities and weights of some tiles, on the CPU."""
-    device = network.device
+) -> dict[str, Tensor]:
+    """What is said of some tiles, each (tile, channel, y, x), on the CPU."""
     form = torch.channels_last
     batch = {
-        name: torch.stack([values[(..., *tile)] for tile in tiles]).to(device, memory_format=form)
+        name: torch.stack([values[(..., *tile)] for tile in tiles]).to(network.device, memory_format=form)
         for name, values in given.items()
     }
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    device = network.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         said = network(batch)
-    weights = None if said.weights is None else said.weights.float().cpu()
-    return torch.softmax(said.logits.float(), dim=1).cpu(), weights
+    told = {
+        "probability": torch.softmax(said.logits.float(), dim=1),
+        "weights": said.weights,
+        "novelty": novelty(network, said),
+    }
+    return {name: values.float().cpu() for name, values in told.items() if values is not None}
 
 
 def _seen_tiles(

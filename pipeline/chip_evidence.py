@@ -201,13 +201,14 @@ def moved(chip: Chip, nats: dict[Decider, Float32], share: Float32) -> dict[Deci
         seen = np.isfinite(values[..., 0])
         age = np.where(seen, np.float32(abs(hours)), np.float32(np.nan))
         hidden = ~seen if who is Decider.SENTINEL2 else np.zeros_like(seen)
+        alone = at_zero
         if radars and who in BAND:
             at_zero = discounted(at_zero, np.full(seen.shape, bands_share(chip), np.float32))
         said = Pass(who.name, hours / 24.0, flood_llr(values, share))
         hints = {}
         if who is Decider.SENTINEL2:
             hints["snow"] = (chip.sentinel2.scl == optical.SCL_SNOW).astype(np.float32)
-        found[who] = Evidence(at_zero, age, hidden, {who.name: seen}, (said,), hints)
+        found[who] = Evidence(at_zero, age, hidden, {who.name: seen}, (said,), hints, alone)
     return found
 
 

@@ -29,8 +29,9 @@ from floodfuse.models import bayes
 from floodfuse.models.conformal import Conformal
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
+from floodfuse.pipeline.fused import Fused
 from floodfuse.pipeline.grid import Grid, area_mask
-from floodfuse.pipeline.product import weight_layer
+from floodfuse.pipeline.product import NOVELTY, weight_layer
 from floodfuse.pipeline.publish import zarr_store
 from floodfuse.pipeline.scene import read_scene
 from floodfuse.pipeline.weigh import HALO_PX, Evidence, Speckle, weigh
@@ -40,6 +41,7 @@ if TYPE_CHECKING:  # torch takes seconds to load, and most maps need none
 
 Layers = dict[str, NDArray[np.generic]]
 Progress = Callable[[int, int], None]
+NEW_FROM = 1.0  # of novelty
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def _part(e: Evidence, core: tuple[slice, slice]) -> Evidence:
         {name: where[core] for name, where in e.seen.items()},
         tuple(p._replace(llr=p.llr[core]) for p in e.passes),
         {name: values[core] for name, values in e.hints.items()},
+        None if e.alone is None else e.alone[core],
     )
 
 
@@ -126,28 +129,25 @@ def weigh_block(job: Job, block: Grid) -> Weighed:
     return Weighed(found, terrain, log_share).part(inner, inner)
 
 
-def judge_block(job: Job, block: Grid) -> tuple[Weighed, bayes.Posterior, dict[Decider, NDArray[np.float32]]]:
-    """What sensors say on one block, what it comes to, and how much each counted where a network fused them."""
+def judge_block(job: Job, block: Grid) -> tuple[Weighed, Fused]:
+    """What sensors say on one block, and what it comes to."""
     if job.network is None:
         weighed = weigh_block(job, block)
         nats = {who: e.nats for who, e in weighed.evidence.items()}
-        return weighed, bayes.fuse(nats, weighed.log_share), {}
+        return weighed, Fused(bayes.fuse(nats, weighed.log_share))
     around = job.network.window_of(block)
     seen = weigh_block(job, around)
-    posterior, weights = job.network.posterior(*seen, block)
+    fused = job.network.fuse(*seen, block)
     top, left = block.row - around.row, block.column - around.column
-    return seen.part(slice(top, top + block.rows), slice(left, left + block.columns)), posterior, weights
+    return seen.part(slice(top, top + block.rows), slice(left, left + block.columns)), fused
 
 
 def map_block(job: Job, block: Grid) -> tuple[Layers, Tally]:
     """Every layer of one block, and its counts."""
-    weighed, posterior, weights = judge_block(job, block)
+    weighed, fused = judge_block(job, block)
     inside = area_mask(shapely.from_wkb(job.outline), block)
-    layers = layers_of_block(job, weighed, posterior, inside)
+    layers = layers_of_block(job, weighed, fused, inside)
     evidence, terrain, _ = weighed
-    unseen = (posterior.sensors == 0) | ~inside
-    for who, share in weights.items():
-        layers[weight_layer(who)] = np.where(unseen, np.float32(np.nan), share)
     tally = _tally(layers, evidence, decide.permanent_water(terrain), inside)
     tally.known = Counter(
         {str(n): int((_is_known(v.values) & inside).sum()) for n, v in terrain.data_vars.items()}
@@ -155,15 +155,21 @@ def map_block(job: Job, block: Grid) -> tuple[Layers, Tally]:
     return layers, tally
 
 
-def layers_of_block(
-    job: Job, weighed: Weighed, posterior: bayes.Posterior, inside: NDArray[np.bool_]
-) -> Layers:
-    """Every layer of `product.LAYERS` on one block."""
+def layers_of_block(job: Job, weighed: Weighed, fused: Fused, inside: NDArray[np.bool_]) -> Layers:
+    """Every layer of the product on one block."""
     evidence, terrain, log_share = weighed
+    posterior = fused.posterior
     answered = None
     if job.conformal is not None and job.risk is not None:
         answered = job.conformal.answered(posterior.water, job.risk)
-    return decide.layers(evidence, posterior, terrain, inside, log_share, answered)
+    layers = decide.layers(evidence, posterior, terrain, inside, log_share, answered)
+    unseen = (posterior.sensors == 0) | ~inside
+    if fused.novelty is not None:
+        layers[NOVELTY] = np.where(unseen, np.float32(np.nan), fused.novelty)
+        layers["advisory"][~unseen & (fused.novelty > NEW_FROM)] |= np.uint16(Advisory.NEW_TO_NETWORK)
+    for who, share in fused.weights.items():
+        layers[weight_layer(who)] = np.where(unseen, np.float32(np.nan), share)
+    return layers
 
 
 def _is_known(values: NDArray[Any]) -> NDArray[np.bool_]:

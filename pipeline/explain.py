@@ -157,11 +157,11 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
         conformal_for(record.risk, network),
         record.risk,
     )
-    weighed, posterior, weights = judge_block(job, pixel)
+    weighed, fused = judge_block(job, pixel)
     evidence, terrain, share = weighed
     physics = bayes.fuse({who: e.nats for who, e in evidence.items()}, share)
     inside = area_mask(shapely.from_wkb(job.outline), pixel)
-    layers = layers_of_block(job, weighed, posterior, inside)
+    layers = layers_of_block(job, weighed, fused, inside)
     at_pixel = {name: values[0, 0].item() for name, values in layers.items()}
     stored = int(_stored(folder, grid, pixel))
     return Explanation(
@@ -179,10 +179,10 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
         passes=_passes(job, weighed),
         terrain={str(name): float(terrain[name].values[0, 0]) for name in terrain.data_vars},
         prior=_by_class(np.exp(share[0, 0])),
-        posterior=_by_class(posterior.classes[0, 0]),
+        posterior=_by_class(fused.posterior.classes[0, 0]),
         fusion=record.fusion,
         by_bayes=_known(float(physics.water[0, 0])) if physics.sensors[0, 0] else None,
-        weights={DECIDER_LABELS[who]: float(share[0, 0]) for who, share in weights.items()},
+        weights={DECIDER_LABELS[who]: float(share[0, 0]) for who, share in fused.weights.items()},
         matches_product=stored == at_pixel["flood_class"],
     )
 

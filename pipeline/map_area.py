@@ -25,7 +25,15 @@ from floodfuse.pipeline.calibrate import calibrated
 from floodfuse.pipeline.cold import told_cold
 from floodfuse.pipeline.execution import Job, Tally, run_blocks
 from floodfuse.pipeline.grid import Grid, grid_for, parse_crs
-from floodfuse.pipeline.product import ClassArea, FlagShare, GridRecord, InputRecord, RunRecord
+from floodfuse.pipeline.product import (
+    LAYERS,
+    ClassArea,
+    FlagShare,
+    GridRecord,
+    InputRecord,
+    RunRecord,
+    network_layers,
+)
 from floodfuse.pipeline.publish import formats, zarr_store
 from floodfuse.pipeline.scene import prepare
 from floodfuse.pipeline.settings import MapSettings
@@ -80,14 +88,14 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
             skipped += missed
     job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)), settings.speckle)
     job = replace(job, network=network, conformal=conformal, risk=settings.risk)
-    tells = network is not None and network.record.tells_weights
+    layers = LAYERS | network_layers(network.record if network else None)
     with staged(out, settings.overwrite) as folder:
         with _timed(seconds, "map"):
-            zarr_store.create(folder, grid, settings.block, _attributes(settings, acquisitions), tells)
+            zarr_store.create(folder, grid, settings.block_px, _attributes(settings, acquisitions), layers)
             tally = run_blocks(
                 job,
                 grid,
-                settings.block,
+                settings.block_px,
                 settings.workers,
                 folder,
                 lambda done, total: report("mapping", done, total),
@@ -198,7 +206,7 @@ def _record(
             resolution=grid.resolution,
             transform=tuple(grid.transform)[:6],
             shape=grid.shape,
-            block=settings.block,
+            block=settings.block_px,
         ),
         settings=settings.model_dump(mode="json"),
         inputs=[_input(a, job.time, tally) for a in job.acquisitions],

@@ -25,12 +25,12 @@ from floodfuse.models.tiles import Span, Window
 from floodfuse.models.weights.files import Card, WeightsError, load
 from floodfuse.models.weights.shipped import shipped
 from floodfuse.pipeline.decide import permanent_water
+from floodfuse.pipeline.fused import Fused
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.product import WeightsRecord
-from floodfuse.pipeline.weigh import Evidence
+from floodfuse.pipeline.weigh import Evidence, days_of
 
 Float32 = NDArray[np.float32]
-Shares = dict[Decider, Float32]
 _CLASSES = tuple(k.name.lower() for k in EvidenceClass)
 
 
@@ -59,10 +59,10 @@ class NetworkFusion:
         rows, columns = tiles.reach(_window(block))
         return Grid(block.crs, block.resolution, rows.first, columns.first, rows.length, columns.length)
 
-    def posterior(
+    def fuse(
         self, evidence: dict[Decider, Evidence], terrain: xr.Dataset, log_share: Float32, block: Grid
-    ) -> tuple[Posterior, Shares]:
-        """Posterior of a block, and the weight of each sensor and of the prior where the network tells them.
+    ) -> Fused:
+        """What it comes to on a block.
 
         Parameters
         ----------
@@ -84,13 +84,14 @@ class NetworkFusion:
         sensors = sum((np.isfinite(n[..., 0]) for n in nats.values()), np.zeros(water.shape, np.uint8))
         decider = _decider(nats, log_share[core], water)
         decider[sensors == 0] = Decider.NONE
-        weights: Shares = {}
+        weights: dict[Decider, Float32] = {}
         if said.weights is not None:
             place = {sensor: k for k, sensor in enumerate(self.network.sensors)}
             of = {who: sensor_of(view) for who, view in inputs.VIEW_OF.items()}
             of[Decider.PRIOR] = sensor_of(inputs.GROUND)
             weights = {who: said.weights[place[sensor]] for who, sensor in of.items()}
-        return Posterior(classes, water, decider, np.asarray(sensors, np.uint8)), weights
+        posterior = Posterior(classes, water, decider, np.asarray(sensors, np.uint8))
+        return Fused(posterior, weights, said.novelty)
 
 
 def open_fusion(strategy: str, weights: str | None, workers: int) -> NetworkFusion:
@@ -151,7 +152,8 @@ def _window(grid: Grid) -> Window:
 
 
 def _view(said: Evidence) -> View:
-    return View(inputs.stack_evidence(said.nats, said.age_hours), np.isfinite(said.nats[..., 0]))
+    nats = said.nats if said.alone is None else said.alone
+    return View(inputs.stack_evidence(nats, days_of(said)), np.isfinite(nats[..., 0]))
 
 
 def _decider(nats: dict[Decider, Float32], log_share: Float32, water: Float32) -> NDArray[np.uint8]:

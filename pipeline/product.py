@@ -18,7 +18,7 @@ ZARR_FILE = "product.zarr"
 FLOOD_FILE = "flood.tif"
 PROBABILITY_FILE = "probability.tif"
 DIAGNOSTICS_FILE = "diagnostics.tif"
-WEIGHTS_FILE = "weights.tif"
+NETWORK_FILE = "network.tif"
 POLYGONS_FILE = "flood.gpkg"
 PROJECT_FILE = "flood.qgz"
 ITEM_FILE = "item.json"
@@ -62,15 +62,26 @@ WEIGHT_LAYERS: dict[Decider, Layer] = {
 }
 
 
+NOVELTY = "novelty"
+_NOVELTY = Layer(
+    "float32",
+    float("nan"),
+    "1",
+    "how unlike what the network was calibrated on, 1 is rare, more is new to it",
+)
+
+
 def weight_layer(who: Decider) -> str:
     """Name of the layer of a sensor's weight."""
     return f"weight_{who.name.lower()}"
 
 
-def layers_of(tells_weights: bool) -> dict[str, Layer]:
-    """Layers of a product: those of every one, and the weights of sensors where a network told them."""
-    told = {weight_layer(who): layer for who, layer in WEIGHT_LAYERS.items()} if tells_weights else {}
-    return LAYERS | told
+def network_layers(weights: WeightsRecord | None) -> dict[str, Layer]:
+    """Layers that a network adds: how new a pixel is to it, and the weights of sensors where it tells them."""
+    if weights is None:
+        return {}
+    told = {weight_layer(who): layer for who, layer in WEIGHT_LAYERS.items()}
+    return {NOVELTY: _NOVELTY} | (told if weights.tells_weights else {})
 
 
 class _Record(BaseModel):
@@ -168,9 +179,9 @@ class RunRecord(_Record):
     seconds: dict[str, float] = Field(default_factory=dict, description="wall time by stage")
 
     @property
-    def tells_weights(self) -> bool:
-        """Whether the product says how much each sensor counted."""
-        return self.weights is not None and self.weights.tells_weights
+    def layers(self) -> dict[str, Layer]:
+        """Every layer of the product."""
+        return LAYERS | network_layers(self.weights)
 
     def save(self, folder: Path) -> None:
         """Write `run.json` into the product's folder."""

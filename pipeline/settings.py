@@ -46,8 +46,11 @@ class MapSettings(BaseModel):
     )
     resolution: float = Field(default=10.0, gt=0, description="pixel size in units of the CRS")
     crs: str | None = Field(default=None, description="EPSG:n; the UTM zone of the area where none is given")
-    block: int = Field(
-        default=512, ge=64, le=8192, description="pixels a side of the blocks that are worked on"
+    block: int | None = Field(
+        default=None,
+        ge=64,
+        le=8192,
+        description="pixels a side of the blocks that are worked on; 512, and 1024 for networks, which look beyond a block's edge",
     )
     reference: Literal["auto", "none"] = Field(
         default="auto",
@@ -91,6 +94,11 @@ class MapSettings(BaseModel):
         if Sensor.TERRAIN in value:
             raise ValueError(f"terrain is used wherever it is at hand; choose among {', '.join(OBSERVING)}")
         return value
+
+    @property
+    def block_px(self) -> int:
+        """Pixels a side of a block."""
+        return self.block or (512 if self.fusion == "bayes" else 1024)
 
     def product_time(self) -> datetime:
         """The time the product stands for, UTC."""

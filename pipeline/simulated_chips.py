@@ -23,12 +23,13 @@ from floodfuse.harmonize.classes import FLOODED, EvidenceClass
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.whole_file import write_whole
 from floodfuse.pipeline import chip_evidence
+from floodfuse.pipeline.weigh import days_of
 
 SIDE_PX = 256
 DRY_EVERY, REFERENCE_EVERY = 10, 4
 CLASSES = tuple(k.name.lower() for k in EvidenceClass)
 PLANTS_IN_WATER = (int(EvidenceClass.FLOODED_FOREST), int(EvidenceClass.FLOODED_HERB))
-_FORMAT = 2  # of the files kept; another one is made anew
+_FORMAT = 3  # of the files kept; another one is made anew
 
 
 class SimulatedChips:
@@ -81,7 +82,8 @@ def make(root: Path, world: str, seed: int, number: int) -> None:
     for who, view in inputs.VIEW_OF.items():
         said = evidence[who]
         seen = np.isfinite(said.nats[..., 0])
-        values = np.where(seen, inputs.stack_evidence(said.nats, said.age_hours), np.float32(0.0))
+        nats = said.nats if said.alone is None else said.alone
+        values = np.where(seen, inputs.stack_evidence(nats, days_of(said)), np.float32(0.0))
         kept[view], kept[f"{view} seen"] = values.astype(np.float16), seen
     maps = chip.terrain
     ground = inputs.stack_ground(share, maps.hand, maps.permanent_water > 0)

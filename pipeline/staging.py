@@ -15,12 +15,12 @@ from floodfuse.pipeline.product import (
     DIAGNOSTICS_FILE,
     FLOOD_FILE,
     ITEM_FILE,
+    NETWORK_FILE,
     POLYGONS_FILE,
     PROBABILITY_FILE,
     PROJECT_FILE,
     REPORT_FILE,
     RUN_FILE,
-    WEIGHTS_FILE,
     ZARR_FILE,
 )
 from floodfuse.pipeline.publish.preview import PREVIEW_FILE
@@ -29,7 +29,7 @@ PRODUCT_FILES = (
     FLOOD_FILE,
     PROBABILITY_FILE,
     DIAGNOSTICS_FILE,
-    WEIGHTS_FILE,
+    NETWORK_FILE,
     POLYGONS_FILE,
     PROJECT_FILE,
     ITEM_FILE,

@@ -74,6 +74,7 @@ class Evidence(NamedTuple):
     seen : for each acquisition, in order, where it had a valid value
     passes : what each acquisition, in order, said of water at its own time
     hints : fields of `advisory.Seen`, of the acquisition that spoke
+    alone : as `nats`, were there no other radar that sees the same wind and soil; None where it is the same
     """
 
     nats: Float32
@@ -82,6 +83,7 @@ class Evidence(NamedTuple):
     seen: dict[str, NDArray[np.bool_]]
     passes: tuple[Pass, ...] = ()
     hints: Mapping[str, Float32] = MappingProxyType({})
+    alone: Float32 | None = None
 
 
 @lru_cache(maxsize=24)  # one a pass: 25 MB for a whole Sentinel-1 swath
@@ -244,14 +246,17 @@ def _counted_once(evidence: dict[Decider, Evidence]) -> dict[Decider, Evidence]:
     c_band, l_band = evidence.get(Decider.SENTINEL1), evidence.get(Decider.ALOS2)
     if c_band is None or l_band is None:
         return evidence
-    apart = 24.0 * np.abs(_days_of(c_band) - _days_of(l_band))
+    apart = 24.0 * np.abs(days_of(c_band) - days_of(l_band))
     both = np.isfinite(apart)
     rho = np.where(both, band_correlation(np.where(both, apart, 0.0)), 0.0).astype(np.float32)
-    pooled = {who: evidence[who]._replace(nats=discounted(evidence[who].nats, rho)) for who in _BAND_RADARS}
+    pooled = {
+        who: evidence[who]._replace(nats=discounted(evidence[who].nats, rho), alone=evidence[who].nats)
+        for who in _BAND_RADARS
+    }
     return {who: pooled.get(who, e) for who, e in evidence.items()}
 
 
-def _days_of(evidence: Evidence) -> Float32:
+def days_of(evidence: Evidence) -> Float32:
     """When each pixel was seen by the pass that spoke for it, days from the product's time; NaN where none did."""
     days = np.full(evidence.age_hours.shape, np.nan, np.float32)
     for passed in evidence.passes:

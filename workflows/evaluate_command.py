@@ -13,16 +13,15 @@ from rich.table import Table
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.workflows import console
 from floodfuse.workflows.options import Quiet
+from floodfuse.workflows.weights_option import BAYES, open_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from floodfuse.models.chips import ChipSource
-    from floodfuse.models.networks.fusion import FusionNetwork
     from floodfuse.models.scores import Scores
     from floodfuse.models.weights.files import Card
 
-BAYES = "bayes"
 _ROWS = {
     "miou_tile": "mean IoU, mean over tiles",
     "miou_global": "mean IoU, all pixels",
@@ -78,20 +77,10 @@ def evaluate_command(
     # torch takes seconds to load, and no other command needs it
     from floodfuse.models.evaluation import score_chips
     from floodfuse.models.inputs.registry import INPUTS
-    from floodfuse.models.weights.files import WeightsError, load
     from floodfuse.pipeline.datasets import open_dataset
 
     source = open_dataset(dataset, root, split)
-    network: FusionNetwork
-    card: Card | None = None
-    if str(weights) == BAYES:
-        network = _physics(source)
-    else:
-        try:
-            network, card = load(weights)
-        except WeightsError as error:
-            raise BadRequest(str(error)) from None
-        _check(card, source.inputs, source.classes, weights, dataset)
+    network, card = open_weights(weights, source)
     dropped = tuple(_view(name, network.stacks.views) for name in drop or ())
     _something_left(dropped, network.stacks.views)
     chips = _chips(part, card, source)
@@ -109,30 +98,6 @@ def evaluate_command(
     if not quiet:
         _show(
             scores, f"{weights.name} on {dataset}, {split}" + "".join(f", without {name}" for name in dropped)
-        )
-
-
-def _physics(source: ChipSource) -> FusionNetwork:
-    """Bayes' rule, which needs evidence."""
-    from floodfuse.models.inputs.registry import INPUTS
-    from floodfuse.models.networks.physics import Physics
-
-    try:
-        return Physics(dict(INPUTS[source.inputs].CHANNELS), len(source.classes)).eval()
-    except ValueError as error:
-        raise BadRequest(
-            f"weights '{BAYES}': of dataset {source.name}, {error}; give a file of weights."
-        ) from None
-
-
-def _check(card: Card, inputs: str, classes: tuple[str, ...], weights: Path, dataset: str) -> None:
-    if card.inputs != inputs:
-        raise BadRequest(
-            f"{weights}: takes inputs '{card.inputs}', and dataset {dataset} has '{inputs}'; take weights trained on such."
-        )
-    if card.classes != classes:
-        raise BadRequest(
-            f"{weights}: tells {', '.join(card.classes)}, and dataset {dataset} has {', '.join(classes)}; take other weights."
         )
 
 

@@ -62,7 +62,9 @@ def map_command(
         float | None, typer.Option(help="Pixel size in units of the CRS. (default: 10)")
     ] = None,
     crs: Annotated[str | None, typer.Option(help="EPSG:n. (default: UTM zone of the area)")] = None,
-    block: Annotated[int | None, typer.Option(help="Pixels a side of a block. (default: 512)")] = None,
+    block: Annotated[
+        int | None, typer.Option(help="Pixels a side of a block. (default: 512; 1024 for networks)")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Blocks worked on at a time. (default: 2)")] = None,
     reference: Annotated[
         str | None,

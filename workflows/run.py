@@ -9,6 +9,10 @@ from typing import Annotated
 import typer
 
 from floodfuse.workflows import catalog_commands, console
+from floodfuse.workflows.ablate_command import ablate_command
+from floodfuse.workflows.calibrate_command import calibrate_command
+from floodfuse.workflows.compare_command import HELP as COMPARE_HELP
+from floodfuse.workflows.compare_command import compare_command
 from floodfuse.workflows.console import NumbersCommand
 from floodfuse.workflows.demo_command import demo_command
 from floodfuse.workflows.evaluate_command import evaluate_command
@@ -28,9 +32,12 @@ app.command("map", cls=NumbersCommand, help=MAP_HELP)(map_command)
 app.command("demo")(demo_command)
 app.command("inspect")(inspect_command)
 app.command("diff")(diff_command)
+app.command("compare", cls=NumbersCommand, help=COMPARE_HELP)(compare_command)
 app.command("explain", cls=NumbersCommand)(explain_command)
 app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
+app.command("calibrate")(calibrate_command)
+app.command("ablate")(ablate_command)
 app.add_typer(catalog_commands.app, name="catalog")
 
 

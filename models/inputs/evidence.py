@@ -2,7 +2,8 @@
 
 Evidence is calibrated, so it means the same from any radar, band, angle and noise floor; a network over it needs to learn
 neither radiometry nor the sensors' ages in raw values. The first eight channels of every sensor's view are its nats by
-class, and those of the ground's are ln prior, in the order of `EvidenceClass`: their sum is Bayes' rule.
+class as if it were alone, and those of the ground's are ln prior, in the order of `EvidenceClass`: their sum is Bayes' rule, once
+what both radars see is counted once, for which their times are told (`networks.physics`).
 """
 
 from __future__ import annotations
@@ -18,22 +19,26 @@ Bool = NDArray[np.bool_]
 
 CLASSES = len(EvidenceClass)
 FINGERPRINT = (
-    "evidence/2: nats by class at product time, ln(1 + days); ln prior by class, HAND / 10 m and whether known, permanent "
+    "evidence/3: nats by class at product time, each sensor alone, +-ln(1 + days); ln prior by class, HAND / 10 m and whether known, permanent "
     "water and whether known"
 )
 GROUND = "ground/prior"
 VIEW_OF = {Decider.SENTINEL1: "c/now", Decider.ALOS2: "l/now", Decider.SENTINEL2: "optical/now"}
 CHANNELS = {**dict.fromkeys(VIEW_OF.values(), CLASSES + 1), GROUND: CLASSES + 4}
+DAYS = CLASSES  # channel of a sensor's time
 HAND, HAND_KNOWN = CLASSES, CLASSES + 1  # channels of the ground
 HAND_SCALE_M, HIGHEST_M = 10.0, 30.0
 _JITTER_SD_NATS = 0.25
 _UNKNOWN_GROUND_SHARE = 0.2  # of chips learned from: many areas come without terrain
 
 
-def stack_evidence(nats: Float32, age_hours: Float32) -> Float32:
-    """Values of a sensor's view, (9, y, x): nats (y, x, class), NaN where unseen, and its age in hours."""
-    age = np.log1p(np.abs(age_hours) / 24.0)
-    return np.concatenate([np.moveaxis(nats, -1, 0), age[None]]).astype(np.float32)
+def stack_evidence(nats: Float32, days: Float32) -> Float32:
+    """Values of a sensor's view, (9, y, x): nats (y, x, class), and when it looked, in days after the product's time.
+
+    NaN where unseen. The time is compressed, sign(t) ln(1 + |t|).
+    """
+    when = np.sign(days) * np.log1p(np.abs(days))
+    return np.concatenate([np.moveaxis(nats, -1, 0), when[None]]).astype(np.float32)
 
 
 def stack_ground(log_prior: Float32, hand_m: Float32 | None, permanent: Bool | None) -> Float32:

@@ -29,7 +29,8 @@ _MIDDLE, _SCALE = 0.3, 0.25  # of optical levels
 
 _GAIN_SD, _OFFSET_SD, _GAMMA_SD = 0.15, 0.06, 0.15
 _SPECKLE_SD = 0.06
-_LIGHT_SD, _BAND_SD = 0.10, 0.05
+_LIGHT_SD, _BAND_SD, _LIGHT_GAMMA_SD = 0.27, 0.13, 0.20
+_DARKEST, _BRIGHTEST = -0.05, 0.08  # taken off: haze that was corrected too little, or too much
 _HAZE_SHARE, _CLOUD_SHARE = 0.2, 0.25
 _WRAPPED_SHARE = 0.4  # of clouds too bright for 8 bits, whose pictures begin again at 0
 _HAZE_COLOUR = np.array([0.35, 0.55, 0.75], np.float32)  # B11, B8, B3: haze scatters short waves
@@ -73,14 +74,15 @@ def vary(view: str, values: NDArray[np.generic], rng: np.random.Generator) -> Fl
         )
         x = x + rng.normal(0.0, _SPECKLE_SD * rng.uniform(), x.shape).astype(np.float32)
     else:
-        light = rng.normal(0.0, _LIGHT_SD) + rng.normal(0.0, _BAND_SD, 3)
-        x = x * np.exp(light).astype(np.float32)[:, None, None]
+        light = np.exp(rng.normal(0.0, _LIGHT_SD) + rng.normal(0.0, _BAND_SD, 3)).astype(np.float32)
+        gamma = np.float32(np.exp(rng.normal(0.0, _LIGHT_GAMMA_SD)))
+        x = (x * light[:, None, None]) ** gamma - np.float32(rng.uniform(_DARKEST, _BRIGHTEST))
         if rng.uniform() < _HAZE_SHARE:
             x = _over(x, _HAZE_COLOUR, np.float32(rng.uniform(0.05, 0.4)))
         if rng.uniform() < _CLOUD_SHARE:
             x = _over(x, _CLOUD_COLOUR * np.float32(rng.uniform(0.4, 1.6)), _clouds(x.shape[1:], rng))
             if rng.uniform() < _WRAPPED_SHARE:
-                x = x % np.float32(256.0 / 255.0)
+                x = np.maximum(x, 0.0) % np.float32(256.0 / 255.0)
     return np.asarray(np.clip(x, 0.0, 1.0) * _FULL, np.float32)
 
 

@@ -112,6 +112,7 @@ class Between(FusionNetwork):
         )
         self.decoder = UnetDecoder([0, *(max(scale) for scale in scales)], decoder, n_blocks=depth)
         self.head = SegmentationHead(decoder[-1], self.scores_out, kernel_size=3)
+        self.known_features(decoder[-1])
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores, and as weights the mean over scales."""
@@ -127,9 +128,10 @@ class Between(FusionNetwork):
             met, weight = meeting(at_scale, seen)
             fused.append(met)
             weights.append(interpolate(weight, first.shape[-2:], mode="nearest"))
-        logits = self.head(self.decoder(fused))
+        decoded = self.decoder(fused)
         there = torch.cat([masks[sensor] for sensor in self.sensors], dim=1)
-        return Told(logits, shares(torch.stack(weights).mean(dim=0) * there), {}, masks)
+        counted = shares(torch.stack(weights).mean(dim=0) * there)
+        return Told(self.head(decoded), counted, {}, masks, decoded)
 
 
 class Intermediate(Between):

@@ -10,9 +10,9 @@ from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views
 
 
-def unet(encoder: str, decoder: tuple[int, ...], channels_in: int, channels_out: int) -> nn.Module:
+def unet(encoder: str, decoder: tuple[int, ...], channels_in: int, channels_out: int) -> smp.Unet:
     """A U-Net with random weights; `decoder` are its channels, coarsest first."""
-    made: nn.Module = smp.Unet(
+    return smp.Unet(
         encoder,
         encoder_weights=None,
         in_channels=channels_in,
@@ -20,7 +20,13 @@ def unet(encoder: str, decoder: tuple[int, ...], channels_in: int, channels_out:
         encoder_depth=len(decoder),
         decoder_channels=decoder,
     )
-    return made
+
+
+def through(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """What the last layer of a U-Net gets, (chip, feature, y, x), and what it makes of it."""
+    assert isinstance(network, smp.Unet)
+    features: Tensor = network.decoder(network.encoder(x))
+    return features, network.segmentation_head(features)
 
 
 class Early(FusionNetwork):
@@ -32,8 +38,9 @@ class Early(FusionNetwork):
         super().__init__(views, classes, fold)
         channels = sum(self.channels_of(sensor) for sensor in self.sensors)
         self.unet = unet(encoder, decoder, channels, self.scores_out)
+        self.known_features(decoder[-1])
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores of the U-Net."""
-        logits = self.unet(torch.cat([stacks[sensor] for sensor in self.sensors], dim=1))
-        return Told(logits, None, {}, masks)
+        features, logits = through(self.unet, torch.cat([stacks[sensor] for sensor in self.sensors], dim=1))
+        return Told(logits, None, {}, masks, features)

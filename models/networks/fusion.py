@@ -27,12 +27,14 @@ class Told(NamedTuple):
         none is; sensors in alphabetical order. None where a strategy has no such thing
     alone : by sensor, what it says alone, as `logits`; empty but for late fusion
     masks : by sensor, (chip, 1, y, x), where it was seen
+    features : (chip, feature, y, x), fused, as the last layer gets them; folded where the network folds. None where it has none
     """
 
     logits: Tensor
     weights: Tensor | None
     alone: dict[str, Tensor]
     masks: dict[str, Tensor]
+    features: Tensor | None = None
 
 
 class FusionNetwork(nn.Module):
@@ -54,13 +56,30 @@ class FusionNetwork(nn.Module):
         self.fold = fold
         self.register_buffer("temperature", torch.ones(()))
 
+    feature_mean: Tensor
+    feature_precision: Tensor
+    feature_scale: Tensor
     temperature: Tensor
     """Of the softmax: scores are divided by it, 1 until calibrated (`models/calibration.py`)."""
+
+    def known_features(self, width: int) -> None:
+        """Make room for what `novelty` knows of this many features: their mean, the inverse of their covariance, and a scale.
+
+        Until it is calibrated nothing is new to it.
+        """
+        self.register_buffer("feature_mean", torch.zeros(width))
+        self.register_buffer("feature_precision", torch.eye(width))
+        self.register_buffer("feature_scale", torch.tensor(1e30))
 
     @property
     def device(self) -> torch.device:
         """Where it works."""
         return self.temperature.device
+
+    @property
+    def inner_fold(self) -> int:
+        """Pixels a side to one of its features."""
+        return self.fold
 
     @property
     def stride_px(self) -> int:
@@ -96,7 +115,7 @@ class FusionNetwork(nn.Module):
             fine = interpolate(weights, scale_factor=float(self.fold), mode="nearest")
             weights = shares(fine * torch.cat([masks[sensor] for sensor in self.sensors], dim=1))
         alone = {sensor: pixel_shuffle(scores, self.fold) for sensor, scores in folded.alone.items()}
-        return Told(pixel_shuffle(folded.logits, self.fold), weights, alone, masks)
+        return Told(pixel_shuffle(folded.logits, self.fold), weights, alone, masks, folded.features)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores from the stack and the mask of each sensor."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from floodfuse.models.networks.between import Intermediate
 from floodfuse.models.networks.fusion import Told
-from floodfuse.models.networks.physics import GROUND, Physics
+from floodfuse.models.networks.physics import GROUND, Physics, bayes_scores
 from floodfuse.models.networks.views import Views
 
 BOUND_NATS = 3.0
@@ -28,6 +28,7 @@ class GrayBox(Physics):
     ) -> None:
         super().__init__(views, classes)
         self.correction = Intermediate(views, classes, encoder, decoder, fold)
+        self.known_features(decoder[-1])
         torch.nn.init.zeros_(self.correction.head[0].weight)  # before it has learned, it is Bayes' rule
         torch.nn.init.zeros_(self.correction.head[0].bias)
 
@@ -36,9 +37,14 @@ class GrayBox(Physics):
         """That of the correction."""
         return self.correction.stride_px
 
+    @property
+    def inner_fold(self) -> int:
+        """That of the correction."""
+        return self.correction.fold
+
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Bayes' rule and the correction."""
         told = self.correction.told(stacks, masks)
         seen = torch.stack([masks[sensor] for sensor in self.sensors if sensor != GROUND]).amax(dim=0)
-        logits = self.sum_of_nats(stacks) + BOUND_NATS * torch.tanh(told.logits) * seen
-        return Told(logits, told.weights, {}, masks)
+        logits = bayes_scores(stacks, self.classes) + BOUND_NATS * torch.tanh(told.logits) * seen
+        return Told(logits, told.weights, {}, masks, told.features)

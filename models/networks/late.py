@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from floodfuse.models.networks.early import unet
+from floodfuse.models.networks.early import through, unet
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views, shares
 
@@ -33,6 +33,7 @@ class Late(FusionNetwork):
             }
         )
         count = len(self.sensors)
+        self.known_features(count * decoder[-1])
         self.stacker = nn.Sequential(
             nn.Conv2d(count * (self.scores_out + 1), _STACKER_WIDTH, 5, padding=2),
             nn.ReLU(),
@@ -41,11 +42,13 @@ class Late(FusionNetwork):
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores of the pool; weights are the stacker's, as shares."""
-        alone = {sensor: self.unets[sensor](stacks[sensor]) * masks[sensor] for sensor in self.sensors}
+        said_of = {sensor: through(self.unets[sensor], stacks[sensor]) for sensor in self.sensors}
+        alone = {sensor: scores * masks[sensor] for sensor, (_, scores) in said_of.items()}
         seen = torch.cat([masks[sensor] for sensor in self.sensors], dim=1)
         # The stacker weighs what is said; it must not change what is said of each sensor alone.
         said = torch.cat([scores.detach() for scores in alone.values()], dim=1)
         weights = softplus(self.stacker(torch.cat([said, seen], dim=1)) + _ONE) * seen
         stacked = torch.stack(list(alone.values()), dim=1)  # (chip, sensor, class, y, x)
         logits = (weights[:, :, None] * stacked).sum(dim=1)
-        return Told(logits, shares(weights), alone, masks)
+        seen_features = torch.cat([f * masks[sensor] for sensor, (f, _) in said_of.items()], dim=1)
+        return Told(logits, shares(weights), alone, masks, seen_features)

@@ -61,7 +61,7 @@ def save(network: FusionNetwork, card: Card, path: Path) -> None:
 
 def _short(value: Tensor) -> Tensor:
     """Kernels in half the bytes: 11 bits are far finer than training is. What would overflow is kept as it is."""
-    short = value.half() if value.is_floating_point() and value.ndim > 1 else value
+    short = value.half() if value.is_floating_point() and value.ndim == 4 else value
     return short if bool(short.isfinite().all()) else value
 
 

@@ -1,4 +1,4 @@
-"""flood.tif, probability.tif, diagnostics.tif, and weights.tif where a network tells some: cloud-optimized GeoTIFFs.
+"""flood.tif, probability.tif, diagnostics.tif, and network.tif where a network fused: cloud-optimized GeoTIFFs.
 
 Tiles go from `product.zarr` into a plain tiled GeoTIFF; GDAL's COG driver then orders it and adds overviews.
 Both steps stream, so memory does not grow with the product. The same layers give the same bytes.
@@ -23,12 +23,11 @@ from floodfuse.harmonize.classes import ADVISORY_LABELS, DECIDER_LABELS, EXCLUSI
 from floodfuse.pipeline.product import (
     DIAGNOSTICS_FILE,
     FLOOD_FILE,
+    LAYERS,
+    NETWORK_FILE,
     PROBABILITY_FILE,
-    WEIGHT_LAYERS,
-    WEIGHTS_FILE,
     RunRecord,
-    layers_of,
-    weight_layer,
+    network_layers,
 )
 from floodfuse.pipeline.publish.source import (
     Array,
@@ -41,9 +40,8 @@ from floodfuse.pipeline.publish.source import (
 
 AGE_NODATA = 65535
 CONFLICT_STEP = 0.01  # nats
-WEIGHT_STEP = 0.01
-_NO_WEIGHT = 255
-_LONG_NAMES = {name: layer.long_name for name, layer in layers_of(tells_weights=True).items()}
+NETWORK_STEP = 0.01
+_NOTHING = 255
 COG_BLOCK = 512
 
 
@@ -59,10 +57,10 @@ def _in_hundredths(nats: Array) -> Array:
     return np.where(np.isfinite(nats), hundredths, AGE_NODATA).astype(np.uint16)
 
 
-def _in_percent(share: Array) -> Array:
-    """Whole percents as uint8, which GDAL turns back by the band's scale."""
-    percent = np.clip(np.rint(share / WEIGHT_STEP), 0, 100)
-    return np.where(np.isfinite(share), percent, _NO_WEIGHT).astype(np.uint8)
+def _in_percent(values: Array) -> Array:
+    """Whole percents as uint8, up to 254, which GDAL turns back by the band's scale."""
+    percent = np.clip(np.rint(values / NETWORK_STEP), 0, _NOTHING - 1)
+    return np.where(np.isfinite(values), percent, _NOTHING).astype(np.uint8)
 
 
 def _as_uint16(codes: Array) -> Array:
@@ -85,10 +83,15 @@ class Band:
     encode: Callable[[Array], Array] = _same
     notes: dict[str, str] = field(default_factory=dict)
     scale: float = 1.0
+    long_name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.long_name:
+            object.__setattr__(self, "long_name", LAYERS[self.layer].long_name)
 
     def describe(self) -> str:
         """One sentence on what the values are."""
-        return "; ".join([_LONG_NAMES[self.layer], *filter(None, [self.notes.get("RANGE")])])
+        return "; ".join([self.long_name, *filter(None, [self.notes.get("RANGE")])])
 
 
 @dataclass(frozen=True)
@@ -157,27 +160,17 @@ FILES = (
         ),
     ),
 )
-WEIGHTS = RasterFile(
-    WEIGHTS_FILE,
-    "uint8",
-    _NO_WEIGHT,
-    "average",
-    tuple(
-        Band(
-            weight_layer(who),
-            "",
-            _in_percent,
-            {"RANGE": f"0 to 1, in steps of {WEIGHT_STEP}; {_NO_WEIGHT}: not observed"},
-            WEIGHT_STEP,
-        )
-        for who in WEIGHT_LAYERS
-    ),
-)
 
 
 def files_of(record: RunRecord) -> tuple[RasterFile, ...]:
     """The GeoTIFFs of a product."""
-    return (*FILES, WEIGHTS) if record.tells_weights else FILES
+    added = network_layers(record.weights)
+    notes = {"RANGE": f"0 and up, in steps of {NETWORK_STEP}; {_NOTHING}: not observed"}
+    bands = tuple(
+        Band(name, "", _in_percent, notes, NETWORK_STEP, layer.long_name) for name, layer in added.items()
+    )
+    network = RasterFile(NETWORK_FILE, "uint8", _NOTHING, "average", bands)
+    return (*FILES, network) if added else FILES
 
 
 def write_rasters(folder: Path) -> None:
@@ -188,7 +181,8 @@ def write_rasters(folder: Path) -> None:
     - `probability.tif`: float32, NaN where not observed: probability, uncertainty, ever flooded. Overviews are means.
     - `diagnostics.tif`: uint16, 65535 where there is no value: deciding sensor, number of sensors, age of the
       evidence in hours, exclusion bits, conflict in hundredths of a nat, advisory bits. Overviews are nearest pixels.
-    - `weights.tif`, where a network tells them: uint8, whole percents that each sensor and the ground counted; 255 where not observed.
+    - `network.tif`, where a network fused: uint8, in hundredths, 255 where not observed: how new the pixel is to it, and the
+      weight of each sensor and of the ground where it tells them. Overviews are means.
     """
     product = Product(folder)
     with raster_environment(), tempfile.TemporaryDirectory(dir=folder, prefix=".cog-") as scratch:
@@ -240,7 +234,7 @@ def _describe(target: DatasetWriter, file: RasterFile, record: RunRecord) -> Non
     )
     for number, band in enumerate(file.bands, start=1):
         target.set_band_description(number, band.layer)
-        target.update_tags(number, long_name=_LONG_NAMES[band.layer], **band.notes)
+        target.update_tags(number, long_name=band.long_name, **band.notes)
     target.units = tuple(band.units for band in file.bands)
     if any(band.scale != 1.0 for band in file.bands):
         target.scales = tuple(band.scale for band in file.bands)

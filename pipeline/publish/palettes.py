@@ -98,6 +98,7 @@ ADVISORY_COLOURS: dict[Advisory, Rgba] = {
     Advisory.EVIDENCE_OLD: (146, 128, 176, 255),
     Advisory.SENSORS_DISAGREE: (192, 82, 70, 255),
     Advisory.CHANGED_BETWEEN_PASSES: (226, 136, 92, 255),
+    Advisory.NEW_TO_NETWORK: (122, 92, 122, 255),
 }
 
 

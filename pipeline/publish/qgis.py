@@ -17,12 +17,14 @@ from floodfuse.harmonize.classes import DECIDER_LABELS
 from floodfuse.pipeline.product import (
     DIAGNOSTICS_FILE,
     FLOOD_FILE,
+    NETWORK_FILE,
+    NOVELTY,
     POLYGONS_FILE,
     PROBABILITY_FILE,
     PROJECT_FILE,
     WEIGHT_LAYERS,
-    WEIGHTS_FILE,
     RunRecord,
+    network_layers,
     weight_layer,
 )
 from floodfuse.pipeline.publish.palettes import (
@@ -49,6 +51,7 @@ from floodfuse.pipeline.publish.source import Product, bounds_of
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 MOST_CONFLICT_NATS = 8.0  # two sensors of 4 nats each against each other
+MOST_NOVEL = 2.0
 MAP_GROUP, SURE_GROUP, WHY_GROUP = "Flood map", "How sure", "What it rests on"
 
 
@@ -142,11 +145,13 @@ def _layers(product: Product) -> Iterator[MapLayer]:
     )
     for name, title, renderer in diagnostics:
         yield MapLayer(name, title, WHY_GROUP, DIAGNOSTICS_FILE, renderer, 6)
-    if product.record.tells_weights:
-        for band, who in enumerate(WEIGHT_LAYERS, start=1):
-            title = f"Weight: {DECIDER_LABELS[who].partition(' (')[0]}"
-            shares = pseudocolour(band, WEIGHT_RAMP)
-            yield MapLayer(weight_layer(who), title, WHY_GROUP, WEIGHTS_FILE, shares, len(WEIGHT_LAYERS))
+    told = network_layers(product.record.weights)
+    names = {weight_layer(who): DECIDER_LABELS[who].partition(" (")[0] for who in WEIGHT_LAYERS}
+    for band, name in enumerate(told, start=1):
+        new = name == NOVELTY
+        title = "New to the network (above 1)" if new else f"Weight: {names[name]}"
+        renderer = pseudocolour(band, scaled(CONFLICT_RAMP, 0.0, MOST_NOVEL) if new else WEIGHT_RAMP)
+        yield MapLayer(name, title, WHY_GROUP, NETWORK_FILE, renderer, len(told))
 
 
 def _crs(record: RunRecord) -> ET.Element:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
-from floodfuse.pipeline.product import ZARR_FILE, GridRecord, RunRecord, layers_of
+from floodfuse.pipeline.product import ZARR_FILE, GridRecord, RunRecord
 
 Array = NDArray[Any]
 CACHE_BYTES = 128 << 20
@@ -64,7 +64,7 @@ class Product:
     def __init__(self, folder: Path) -> None:
         self.record = RunRecord.load(folder)
         self._layers = xr.open_zarr(folder / ZARR_FILE, chunks=None, consolidated=True, mask_and_scale=False)
-        self._types = {name: layer.dtype for name, layer in layers_of(self.record.tells_weights).items()}
+        self._types = {name: layer.dtype for name, layer in self.record.layers.items()}
         for name in self._types:
             if name not in self._layers:
                 raise ValueError(f"{folder / ZARR_FILE}: layer `{name}` is missing; run the map again.")

@@ -23,12 +23,12 @@ from floodfuse.pipeline.product import (
     DIAGNOSTICS_FILE,
     FLOOD_FILE,
     ITEM_FILE,
+    NETWORK_FILE,
     POLYGONS_FILE,
     PROBABILITY_FILE,
     PROJECT_FILE,
     REPORT_FILE,
     RUN_FILE,
-    WEIGHTS_FILE,
     ZARR_FILE,
     InputRecord,
     RunRecord,
@@ -89,7 +89,9 @@ ASSETS = (
         ("metadata",),
     ),
 )
-WEIGHTS_ASSET = FileAsset("weights", WEIGHTS_FILE, "How much each sensor counted", _GEOTIFF, ("data",))
+NETWORK_ASSET = FileAsset(
+    "network", NETWORK_FILE, "What the network says of itself", _GEOTIFF, ("data", "quality-mask")
+)
 
 
 def write_item(folder: Path) -> None:
@@ -109,7 +111,7 @@ def write_item(folder: Path) -> None:
         properties=_properties(record),
         stac_extensions=list(EXTENSIONS),
     )
-    for asset in (*ASSETS, WEIGHTS_ASSET) if record.tells_weights else ASSETS:
+    for asset in (*ASSETS, NETWORK_ASSET) if record.weights else ASSETS:
         extra = _file_fields(folder / asset.file) | _band_fields(asset.file, record)
         item.add_asset(
             asset.key,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntFlag
 from pathlib import Path
 
@@ -17,16 +17,19 @@ from zarr.errors import ZarrUserWarning
 
 from floodfuse.harmonize.classes import ADVISORY_LABELS, DECIDER_LABELS, EXCLUSION_LABELS, LEGEND
 from floodfuse.pipeline.grid import Grid
-from floodfuse.pipeline.product import ZARR_FILE, Layer, layers_of
+from floodfuse.pipeline.product import LAYERS, ZARR_FILE, Layer
 
 _CONVENTIONS = "CF-1.11"
 
 
 def create(
-    folder: Path, grid: Grid, block: int, attributes: dict[str, str], tells_weights: bool = False
+    folder: Path,
+    grid: Grid,
+    block: int,
+    attributes: dict[str, str],
+    layers: Mapping[str, Layer] = LAYERS,
 ) -> None:
     """Lay out an empty product: every layer at its fill value, coordinates, CRS."""
-    layers = layers_of(tells_weights)
     dataset = xr.Dataset(
         {
             name: (

@@ -159,3 +159,16 @@ def test_decay_narrows_the_range_of_classes(seed: int) -> None:
     spread = [np.ptp(decay_evidence(evidence, persistence(dt))[seen], axis=-1) for dt in (0.0, 2.0, 6.0)]
     assert (spread[1] <= spread[0] + 1e-5).all()
     assert (spread[2] <= spread[0] + 1e-5).all()
+
+
+@reproducible
+@given(seed=st.integers(0, 1000), dt=days)
+def test_flooded_herbs_decay_against_dry_low_plants(seed: int, dt: float) -> None:
+    """As a ratio of their own, which leaves water against the ground that it covers alone; after a long time nothing is left of it."""
+    evidence, p = scene(seed).astype(float), persistence(dt)
+    moved = decay_evidence(evidence.astype(np.float32), p).astype(float)
+    fresh = evidence[..., FH] - evidence[..., DV]
+    np.testing.assert_allclose(moved[..., FH] - moved[..., DV], decay_llr(fresh, p), atol=2e-5)
+    later = decay_evidence(evidence.astype(np.float32), persistence(1000.0))
+    known = np.isfinite(evidence[..., FH])
+    np.testing.assert_allclose((later[..., FH] - later[..., DV])[known], 0.0, atol=1e-4)

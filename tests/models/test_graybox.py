@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from floodfuse.harmonize.classes import Decider
+from floodfuse.harmonize.correlation import band_correlation, discounted
 from floodfuse.models import bayes
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.build import NetworkSettings, build
@@ -59,6 +60,13 @@ def test_physics_is_what_bayes_rule_gives() -> None:
     for view, who in SENSORS.items():
         values, seen = batch[view][0, : inputs.CLASSES].numpy(), batch[view][0, -1].numpy() > 0
         nats[who] = np.moveaxis(np.where(seen, values, np.nan), 0, -1).astype(np.float32)
+    days = {who: batch[view][0, inputs.DAYS].numpy() for view, who in SENSORS.items()}
+    days = {who: np.sign(t) * np.expm1(np.abs(t)) for who, t in days.items()}
+    radars = (Decider.SENTINEL1, Decider.ALOS2)
+    both = np.isfinite(nats[radars[0]][..., 0]) & np.isfinite(nats[radars[1]][..., 0])
+    rho = np.where(both, band_correlation(24.0 * (days[radars[0]] - days[radars[1]])), 0.0).astype(np.float32)
+    assert 0.2 < both.mean() < 0.6 and rho[both].min() < 0.35 and rho.max() > 0.5
+    nats |= {who: discounted(nats[who], rho) for who in radars}
     expected = bayes.fuse(nats, np.ascontiguousarray(log_prior)).classes
     np.testing.assert_allclose(np.moveaxis(found, 0, -1), expected, atol=2e-6)
 

@@ -118,7 +118,7 @@ def test_blocks_workers_and_crops_change_nothing(
         part = one.isel(y=slice(top, top + b.rows), x=slice(left, left + b.columns))
         both = np.isfinite(part["probability"].values) & np.isfinite(two["probability"].values)
         assert both.sum() > 5000
-        for name in ("probability", *map(weight_layer, WEIGHT_LAYERS)):
+        for name in ("probability", "novelty", *map(weight_layer, WEIGHT_LAYERS)):
             np.testing.assert_allclose(part[name].values[both], two[name].values[both], atol=1e-5)
         assert (part["flood_class"].values == two["flood_class"].values)[both].mean() > 0.9999
 
@@ -130,9 +130,9 @@ def test_weights_are_told_where_something_was_seen_and_add_up_to_one(whole: Path
     assert seen.any()
     np.testing.assert_allclose(shares[:, seen].sum(axis=0), 1.0, atol=1e-5)
     assert np.isnan(shares[:, ~seen]).all()
-    with rasterio.open(whole / "weights.tif") as raster:
-        assert raster.descriptions == tuple(map(weight_layer, WEIGHT_LAYERS))
-        stored = raster.read()[:, seen] * np.array(raster.scales)[:, None]
+    with rasterio.open(whole / "network.tif") as raster:
+        assert raster.descriptions == ("novelty", *map(weight_layer, WEIGHT_LAYERS))
+        stored = raster.read()[1:, seen] * np.array(raster.scales)[1:, None]
     np.testing.assert_allclose(stored, shares[:, seen], atol=0.0051)
 
 

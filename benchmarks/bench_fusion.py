@@ -1,0 +1,101 @@
+"""Each way of fusing through the whole of `map`, beside Bayes' rule and beside the bare network on the same pixels, in one run.
+
+    python benchmarks/bench_fusion.py [SIDE_PX]
+
+Weights are random where none come with floodfuse: speed does not depend on them.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from floodfuse.catalogs.simulated.archive import Archive, write_archive
+from floodfuse.harmonize.classes import EvidenceClass
+from floodfuse.models import tiles
+from floodfuse.models.inputs import evidence
+from floodfuse.models.networks.build import NetworkSettings, Strategy, build
+from floodfuse.models.weights.files import Card, load, save
+from floodfuse.models.weights.shipped import shipped
+from floodfuse.pipeline.map_area import map_area
+from floodfuse.pipeline.settings import MapSettings
+
+ENCODER, DECODER = "tu-mobilenetv3_small_050", (64, 48, 32, 24, 16)
+BARE_PASSES = 5
+
+
+def weights_of(strategy: Strategy, folder: Path) -> Path:
+    """Those that come, or random ones."""
+    come = shipped(strategy)
+    if come:
+        return come
+    made = NetworkSettings(strategy=strategy, encoder=ENCODER, fold=2, decoder=DECODER)
+    classes = tuple(k.name.lower() for k in EvidenceClass)
+    card = Card(
+        network=made,
+        inputs="evidence",
+        fingerprint=evidence.FINGERPRINT,
+        views=dict(evidence.CHANNELS),
+        classes=classes,
+        dataset="none",
+        split="none",
+        licence="none",
+        command="none",
+        seed=0,
+        epoch=0,
+        learning=0,
+        choosing=(),
+        judging=(),
+        scores={},
+    )
+    file = folder / f"{strategy}.safetensors"
+    save(build(made, card.views, len(classes)), card, file)
+    return file
+
+
+def mapped_seconds(archive: Archive, out: Path, **fusion: str) -> float:
+    """Seconds of the blocks alone: evidence, fusion, layers written; not of searching, calibrating and publishing."""
+    asked = {"area": str(archive.aoi), "date": archive.time.isoformat(), "catalog": str(archive.folder)}
+    record = map_area(MapSettings.model_validate({**asked, "out": str(out), "reference": "none", **fusion}))
+    return record.seconds["map"]
+
+
+def bare_pixels_a_second(file: Path) -> float:
+    """Pixels a second of the network's forward pass over batches of tiles, each tile counted whole."""
+    network, _ = load(file)
+    network = network.to(memory_format=torch.channels_last)
+    shape = (tiles.BATCH, tiles.SIDE_PX, tiles.SIDE_PX)
+    batch = {view: torch.randn(shape[0], n + 1, *shape[1:]) for view, n in evidence.CHANNELS.items()}
+    fastest = float("inf")
+    with torch.inference_mode():
+        for _ in range(1 + BARE_PASSES):
+            start = time.perf_counter()
+            network(batch)
+            fastest = min(fastest, time.perf_counter() - start)
+    return shape[0] * shape[1] * shape[2] / fastest
+
+
+def main(side: int) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        archive = write_archive(folder / "archive", size=side, seed=0)
+        physics = mapped_seconds(archive, folder / "bayes")
+        print(f"{side} px, three sensors, {torch.get_num_threads()} threads")
+        print(f"{'bayes':12s} {side**2 / physics / 1e6:6.2f} Mpx/s")
+        for strategy in get_args(Strategy):
+            file = weights_of(strategy, folder)
+            seconds = mapped_seconds(archive, folder / strategy, fusion=strategy, weights=str(file))
+            bare = bare_pixels_a_second(file)
+            print(
+                f"{strategy:12s} {side**2 / seconds / 1e6:6.2f} Mpx/s   {seconds / physics:5.2f} of bayes' time   "
+                f"{side**2 / seconds / bare:5.2f} of the bare network's {bare / 1e6:.2f} Mpx/s"
+            )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2048)

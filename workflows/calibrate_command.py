@@ -1,0 +1,73 @@
+"""`floodfuse calibrate`: weights whose probabilities mean what they say, and that know when to answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from floodfuse.catalogs.errors import BadRequest
+from floodfuse.models.whole_file import write_whole
+from floodfuse.workflows import console
+from floodfuse.workflows.options import Quiet
+from floodfuse.workflows.weights_option import BAYES, open_weights
+
+
+def calibrate_command(
+    weights: Annotated[
+        Path,
+        typer.Argument(metavar="W", help="Weights made by `floodfuse train`, or bayes."),
+    ],
+    dataset: Annotated[str, typer.Option(help="Name of the dataset to calibrate by.")],
+    root: Annotated[Path, typer.Option(help="Folder that holds it.", metavar="DIR")],
+    out: Annotated[
+        Path, typer.Option(help="File to make: .safetensors; of bayes, quantiles as .json.", metavar="FILE")
+    ],
+    split: Annotated[str, typer.Option(help="Part of the dataset, where it has parts.")] = "test",
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Look at each chip without these as well, such as l or l,optical; may be repeated."
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Calibrate weights by labelled chips that they have not learned from. Training does it by the chips that chose the weights.
+
+    Example: floodfuse calibrate graybox.safetensors --dataset simulated --root chips --split A-303-60 --out calibrated.safetensors
+    """
+    # torch takes seconds to load, and no other command needs it
+    from floodfuse.models.calibration import calibrate
+    from floodfuse.models.inputs.registry import INPUTS
+    from floodfuse.models.networks.views import sensors_in
+    from floodfuse.models.weights.files import save
+    from floodfuse.pipeline.datasets import open_dataset
+
+    suffix = ".json" if str(weights) == BAYES else ".safetensors"
+    if out.suffix != suffix:
+        raise BadRequest(
+            f"out '{out}': what is made of {weights} is a {suffix} file; end its name with that."
+        )
+    if out.exists():
+        raise BadRequest(f"out '{out}': there is such a file already; delete it or give another name.")
+    source = open_dataset(dataset, root, split)
+    network, card = open_weights(weights, source)
+    views = network.stacks.views
+    cases = [(), *(tuple(part.strip() for part in case.split(",")) for case in without or ())]
+    for name in (name for case in cases for name in case):
+        if name not in (*views, *sensors_in(views)):
+            raise BadRequest(f"without '{name}': known are {', '.join((*sensors_in(views), *views))}.")
+    console.make_folder_of(out, "out")
+    with console.progress(quiet) as tell:
+        try:
+            conformal = calibrate(network, source, source.chips, INPUTS[source.inputs], cases, tell)
+        except ValueError as error:
+            raise BadRequest(f"{root}: {error}; give other chips.") from None
+    if card is None:
+        write_whole(out, (conformal.model_dump_json() + "\n").encode())
+    else:
+        save(network, card.model_copy(update={"conformal": conformal}), out)
+    if not quiet:
+        of = "" if card is None else f", temperature {float(network.temperature):.2f}"
+        console.say(f"{out}: calibrated by {len(source.chips)} chips{of}.")
