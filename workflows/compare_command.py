@@ -17,7 +17,7 @@ from floodfuse.workflows import console
 from floodfuse.workflows.options import AsJson, Quiet
 
 if TYPE_CHECKING:
-    from floodfuse.pipeline.compare_area import Comparison
+    from floodfuse.pipeline.side_by_side.compare_area import Comparison
 
 HELP = """Map one area by several fusion strategies: how far they agree, where and why they differ, and which to trust.
 
@@ -83,7 +83,7 @@ def compare_command(
         "reference": reference,
     }
     settings = {name: _settings(given, name, files.get(name), out) for name in names}
-    from floodfuse.pipeline.compare_area import compare_area  # what draws takes its time to load
+    from floodfuse.pipeline.side_by_side.compare_area import compare_area  # what draws takes its time to load
 
     with console.progress(quiet) as tell:
         found = compare_area(settings, out, tell)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from floodfuse.pipeline.product import InputRecord
-from floodfuse.pipeline.recommend import (
+from floodfuse.pipeline.side_by_side.recommend import (
     BAYES,
     LEAST_GAIN_IOU,
     MOST_DIFFERING,

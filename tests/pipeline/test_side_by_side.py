@@ -25,8 +25,7 @@ from floodfuse.harmonize.classes import (
     Exclusion,
     MapClass,
 )
-from floodfuse.pipeline.side_by_side import SideBySide, agreement, kappa, measure
-from floodfuse.pipeline.side_by_side_map import (
+from floodfuse.pipeline.side_by_side.disagreement import (
     DISAGREEMENT_FILE,
     NONE_ANSWERS,
     SOME_DIFFER,
@@ -37,10 +36,11 @@ from floodfuse.pipeline.side_by_side_map import (
     labels,
     write_disagreement,
 )
-from floodfuse.pipeline.side_by_side_plot import drawn_traits
-from floodfuse.pipeline.side_by_side_traits import AT_EDGE, EDGE_PX, Trait, at_edge, distinct
-from floodfuse.pipeline.side_by_side_words import percent, sentences
-from floodfuse.pipeline.verdicts import Verdicts, Votes
+from floodfuse.pipeline.side_by_side.measure import SideBySide, agreement, kappa, measure
+from floodfuse.pipeline.side_by_side.picture import drawn_traits
+from floodfuse.pipeline.side_by_side.traits import AT_EDGE, EDGE_PX, Trait, at_edge, distinct
+from floodfuse.pipeline.side_by_side.verdicts import Verdicts, Votes
+from floodfuse.pipeline.side_by_side.words import percent, sentences
 
 Make = Callable[..., Path]
 Layers = dict[str, NDArray[np.generic]]

@@ -19,9 +19,9 @@ from floodfuse.harmonize.classes import FLOOD_CLASSES, WATER_CLASSES, EvidenceCl
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.build import NetworkSettings, Strategy, build
 from floodfuse.models.weights.files import Card, save
-from floodfuse.pipeline.compare_area import compare_area
 from floodfuse.pipeline.settings import MapSettings
-from floodfuse.pipeline.side_by_side_map import SOME_DRY
+from floodfuse.pipeline.side_by_side.compare_area import compare_area
+from floodfuse.pipeline.side_by_side.disagreement import SOME_DRY
 
 pytestmark = pytest.mark.slow
 Outcome = subprocess.CompletedProcess[str]

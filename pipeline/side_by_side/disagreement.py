@@ -12,7 +12,6 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.io import DatasetWriter
 
-from floodfuse.pipeline import verdicts
 from floodfuse.pipeline.publish.cog import COG_BLOCK
 from floodfuse.pipeline.publish.palettes import CLEAR, Ramp, Rgba, coloured
 from floodfuse.pipeline.publish.source import (
@@ -22,7 +21,8 @@ from floodfuse.pipeline.publish.source import (
     tiles,
     transform_of,
 )
-from floodfuse.pipeline.verdicts import Verdicts
+from floodfuse.pipeline.side_by_side import verdicts
+from floodfuse.pipeline.side_by_side.verdicts import Verdicts
 
 DISAGREEMENT_FILE = "disagreement.tif"
 SOME_DRY, SOME_WATER, SOME_DIFFER, NONE_ANSWERS = 252, 253, 254, 255

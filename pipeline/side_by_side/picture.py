@@ -25,11 +25,11 @@ from floodfuse.pipeline.publish.palettes import WEIGHT_RAMP, Rgba, coloured, hex
 from floodfuse.pipeline.publish.preview import class_picture, scale_bar
 from floodfuse.pipeline.publish.report import km2
 from floodfuse.pipeline.publish.source import pixel_area_m2, raster_environment
-from floodfuse.pipeline.recommend import Recommendation
-from floodfuse.pipeline.side_by_side import SideBySide
-from floodfuse.pipeline.side_by_side_map import DISAGREEMENT_FILE, NONE_ANSWERS, colours, labels
-from floodfuse.pipeline.side_by_side_traits import AT_EDGE, Trait, distinct
-from floodfuse.pipeline.side_by_side_words import percent
+from floodfuse.pipeline.side_by_side.disagreement import DISAGREEMENT_FILE, NONE_ANSWERS, colours, labels
+from floodfuse.pipeline.side_by_side.measure import SideBySide
+from floodfuse.pipeline.side_by_side.recommend import Recommendation
+from floodfuse.pipeline.side_by_side.traits import AT_EDGE, Trait, distinct
+from floodfuse.pipeline.side_by_side.words import percent
 
 PICTURE_FILE = "comparison.png"
 _ACROSS, _SIDE, _GAP = 13.0, 0.35, 0.22  # inches

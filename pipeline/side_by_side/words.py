@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from floodfuse.pipeline.publish.report import km2
-from floodfuse.pipeline.side_by_side import Pair, SideBySide
-from floodfuse.pipeline.side_by_side_traits import AT_EDGE, Trait, distinct
+from floodfuse.pipeline.side_by_side.measure import Pair, SideBySide
+from floodfuse.pipeline.side_by_side.traits import AT_EDGE, Trait, distinct
 
 LEAST_LIFT = 1.5
 LEAST_SHARE = 0.1  # of the pixels that differ, for a trait to be worth a sentence

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from floodfuse.harmonize.classes import FLOOD_CLASSES, MapClass
-from floodfuse.pipeline import verdicts
 from floodfuse.pipeline.publish.source import Product, pixel_area_m2, tiles
-from floodfuse.pipeline.side_by_side_traits import Trait, Traits
+from floodfuse.pipeline.side_by_side import verdicts
+from floodfuse.pipeline.side_by_side.traits import Trait, Traits
 
 SIDE_PX = 1024
 

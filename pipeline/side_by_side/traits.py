@@ -18,12 +18,12 @@ from scipy.ndimage import maximum_filter
 from floodfuse.catalogs.acquisition import Acquisition
 from floodfuse.harmonize.advisory import CONFLICT_NATS
 from floodfuse.harmonize.classes import ADVISORY_LABELS, DECIDER_LABELS, Decider
-from floodfuse.pipeline import verdicts
 from floodfuse.pipeline.ingest import terrain
 from floodfuse.pipeline.open_product import grid_of
 from floodfuse.pipeline.product import RunRecord
 from floodfuse.pipeline.publish.source import Product, Tile
-from floodfuse.pipeline.verdicts import Bool, Verdicts, Votes
+from floodfuse.pipeline.side_by_side import verdicts
+from floodfuse.pipeline.side_by_side.verdicts import Bool, Verdicts, Votes
 
 EDGE_PX = 2
 AT_EDGE = f"within {EDGE_PX} px of a water's edge"

@@ -10,17 +10,17 @@ from typing import Any
 
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.models.weights import shipped
-from floodfuse.pipeline import recommend as rule
 from floodfuse.pipeline.map_area import Tell, map_area
 from floodfuse.pipeline.product import RunRecord
 from floodfuse.pipeline.publish.report import write_report
 from floodfuse.pipeline.publish.stac_item import write_item
-from floodfuse.pipeline.recommend import Candidate, Recommendation, recommend
 from floodfuse.pipeline.settings import MapSettings
-from floodfuse.pipeline.side_by_side import SideBySide, measure
-from floodfuse.pipeline.side_by_side_map import write_disagreement
-from floodfuse.pipeline.side_by_side_plot import write_picture
-from floodfuse.pipeline.side_by_side_words import sentences
+from floodfuse.pipeline.side_by_side import recommend as rule
+from floodfuse.pipeline.side_by_side.disagreement import write_disagreement
+from floodfuse.pipeline.side_by_side.measure import SideBySide, measure
+from floodfuse.pipeline.side_by_side.picture import write_picture
+from floodfuse.pipeline.side_by_side.recommend import Candidate, Recommendation, recommend
+from floodfuse.pipeline.side_by_side.words import sentences
 from floodfuse.pipeline.staging import staged
 from floodfuse.pipeline.strategy import BAYES, network_for
 
