@@ -1,8 +1,8 @@
-"""Map real chips of Sen1Floods11 by the command line, physics alone, and score them against their hand labels.
+"""Map real chips of Sen1Floods11 by the command line and score them against their hand labels.
 
-    python benchmarks/real_floods.py DIR
+    python benchmarks/real_floods.py DIR [STRATEGY[=WEIGHTS] ...]
 
-DIR holds S1Hand/, S2Hand/ and LabelHand/ with the chips named below. Nothing in floodfuse was fitted to them. The label is
+Strategies are those of `map --fusion`; physics alone where none is given. DIR holds S1Hand/, S2Hand/ and LabelHand/ with the chips named below. Nothing in floodfuse was fitted to them. The label is
 sampled on the product's pixels at the label's pixel centres, and pixels without a label are left out.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -63,11 +64,11 @@ def add_chip(root: Path, chip: str, catalog: Path) -> None:
         run("catalog", "add", catalog, *optical, *bands)
 
 
-def sampled(product: Path, label: rasterio.DatasetReader) -> NDArray[np.uint8]:
+def sampled(made: Path, label: rasterio.DatasetReader) -> NDArray[np.uint8]:
     """The product's classes at the label's pixel centres."""
     rows, columns = np.mgrid[0 : label.height, 0 : label.width]
     lon, lat = label.transform @ (columns + 0.5, rows + 0.5)
-    with rasterio.open(product / "flood.tif") as dataset:
+    with rasterio.open(made / "flood.tif") as dataset:
         x, y = pyproj.Transformer.from_crs(
             label.crs.to_wkt(), dataset.crs.to_wkt(), always_xy=True
         ).transform(lon, lat)
@@ -90,7 +91,7 @@ def score(found: NDArray[np.uint8], truth: NDArray[np.int16]) -> str:
 
 
 def main() -> None:
-    root = Path(sys.argv[1])
+    root, strategies = Path(sys.argv[1]), sys.argv[2:] or ["bayes"]
     for chip, (day, optical_time) in CHIPS.items():
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -100,22 +101,16 @@ def main() -> None:
             add_chip(root, chip, catalog)
             area = ",".join(f"{v:.7f}" for v in label.bounds)
             choices = ["sentinel1", "sentinel2", "sentinel1,sentinel2"] if optical_time else ["sentinel1"]
-            for sensors in choices:
-                out = Path(folder, sensors)
-                run(
-                    "map",
-                    area,
-                    "--date",
-                    day,
-                    "--catalog",
-                    catalog,
-                    "--sensors",
-                    sensors,
-                    "--out",
-                    out,
-                    "--quiet",
+            for sensors, asked in product(choices, strategies):
+                fusion, _, weights = asked.partition("=")
+                out = Path(folder, f"{sensors}-{fusion}")
+                where = ("--date", day, "--catalog", catalog, "--sensors", sensors, "--out", out)
+                how = ("--fusion", fusion, *(("--weights", weights) if weights else ()))
+                run("map", area, *where, *how, "--quiet")
+                print(
+                    f"{chip:17} {sensors:20} {fusion:12} {score(sampled(out, label), label.read(1))}",
+                    flush=True,
                 )
-                print(f"{chip:17} {sensors:20} {score(sampled(out, label), label.read(1))}", flush=True)
 
 
 if __name__ == "__main__":

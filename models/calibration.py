@@ -18,6 +18,7 @@ from floodfuse.models.conformal import Conformal, quantiles
 from floodfuse.models.evaluation import Tell
 from floodfuse.models.inputs.registry import Inputs
 from floodfuse.models.networks.fusion import FusionNetwork, Told
+from floodfuse.models.networks.late import Late
 from floodfuse.models.novelty import remember
 from floodfuse.models.predict import prepared, tell
 
@@ -63,6 +64,8 @@ def calibrate(
         If chips show only water or only dry ground.
     """
     network.temperature.fill_(1.0)
+    if isinstance(network, Late):
+        _teach_pool(network, source, chips, inputs)
     told, truths, features = [], [], []
     for done, name in enumerate(chips, start=1):
         chip = source.read(name)
@@ -88,6 +91,23 @@ def calibrate(
     scaled /= scaled.sum(axis=1, keepdims=True)
     wet = np.isin(truth, source.flooded)
     return quantiles(scaled[:, list(source.flooded)].sum(axis=1), wet)
+
+
+def _teach_pool(network: Late, source: ChipSource, chips: Sequence[str], inputs: Inputs) -> None:
+    """What errors each sensor makes alone."""
+    said, truths, seen = [], [], []
+    for name in chips:
+        chip = source.read(name)
+        truth = chip.truth[::_EVERY_PX, ::_EVERY_PX]
+        known = torch.from_numpy(truth != UNLABELLED)
+        told = tell(network, prepared(chip.views, inputs))
+        height, width = chip.truth.shape
+        scores = [told.alone[sensor][0, :, :height:_EVERY_PX, :width:_EVERY_PX] for sensor in network.sensors]
+        masks = [told.masks[sensor][0, 0, :height:_EVERY_PX, :width:_EVERY_PX] for sensor in network.sensors]
+        said.append(torch.stack([one[:, known].T for one in scores], dim=1))
+        seen.append(torch.stack([one[known] > 0 for one in masks], dim=1))
+        truths.append(torch.from_numpy(truth)[known])
+    network.pool.learn(torch.cat(said), torch.cat(truths).to(network.device), torch.cat(seen))
 
 
 def _inside(network: FusionNetwork, said: Told, shape: tuple[int, ...]) -> torch.Tensor:

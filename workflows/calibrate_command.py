@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.models.whole_file import write_whole
 from floodfuse.workflows import console
 from floodfuse.workflows.options import Quiet
 from floodfuse.workflows.weights_option import BAYES, open_weights
+
+if TYPE_CHECKING:
+    from floodfuse.models.networks.fusion import FusionNetwork
+    from floodfuse.models.weights.files import Card
 
 
 def calibrate_command(
@@ -29,6 +34,12 @@ def calibrate_command(
         list[str] | None,
         typer.Option(
             help="Look at each chip without these as well, such as l or l,optical; may be repeated."
+        ),
+    ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(
+            help="Of late fusion: stacker, opinion, minimum-variance, median or dawid-skene. (default: as it is)"
         ),
     ] = None,
     quiet: Quiet = False,
@@ -53,6 +64,8 @@ def calibrate_command(
         raise BadRequest(f"out '{out}': there is such a file already; delete it or give another name.")
     source = open_dataset(dataset, root, split)
     network, card = open_weights(weights, source)
+    if pool is not None:
+        network, card = _pooled_by(pool, network, card, weights)
     views = network.stacks.views
     cases = [(), *(tuple(part.strip() for part in case.split(",")) for case in without or ())]
     for name in (name for case in cases for name in case):
@@ -71,3 +84,22 @@ def calibrate_command(
     if not quiet:
         of = "" if card is None else f", temperature {float(network.temperature):.2f}"
         console.say(f"{out}: calibrated by {len(source.chips)} chips{of}.")
+
+
+def _pooled_by(
+    pool: str, network: FusionNetwork, card: Card | None, weights: Path
+) -> tuple[FusionNetwork, Card]:
+    """The same weights with another pool."""
+    from floodfuse.models.networks.build import NetworkSettings, build
+
+    if card is None or card.network.strategy != "late":
+        raise BadRequest(
+            f"pool '{pool}': {weights} is not of late fusion, which alone has pools; leave --pool out."
+        )
+    try:
+        settings = NetworkSettings.model_validate(card.network.model_dump() | {"pool": pool})
+    except ValidationError as error:
+        raise BadRequest(f"pool '{pool}': {error.errors()[0]['msg'].lower()}.") from None
+    other = build(settings, card.views, len(card.classes)).eval()
+    other.load_state_dict(network.state_dict())
+    return other, card.model_copy(update={"network": settings})

@@ -11,6 +11,7 @@ from floodfuse.models.networks.early import Early
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.graybox import GrayBox
 from floodfuse.models.networks.late import Late
+from floodfuse.models.networks.pools import PoolName
 from floodfuse.models.networks.views import Views
 
 Strategy = Literal["early", "intermediate", "attention", "late", "graybox"]
@@ -37,6 +38,9 @@ class NetworkSettings(BaseModel):
     fold: Literal[1, 2] = Field(
         default=1, description="pixels a side folded into channels: 2 takes less than half the time"
     )
+    pool: PoolName = Field(
+        default="stacker", description="of late fusion: how what sensors say alone is put together"
+    )
     decoder: tuple[PositiveInt, ...] = Field(
         default=(128, 64, 48, 32, 16),
         min_length=3,
@@ -53,4 +57,7 @@ def build(settings: NetworkSettings, views: Views, classes: int) -> FusionNetwor
     views : channels by view, masks not counted
     classes : number of classes it scores
     """
-    return STRATEGIES[settings.strategy](views, classes, settings.encoder, settings.decoder, settings.fold)
+    parts = views, classes, settings.encoder, settings.decoder, settings.fold
+    if settings.strategy == "late":
+        return Late(*parts, settings.pool)
+    return STRATEGIES[settings.strategy](*parts)

@@ -325,7 +325,7 @@ def test_weights_are_shares_however_little_any_sensor_counts(kind: Kind) -> None
     last = (
         [meeting.gate for meeting in net.meetings if isinstance(meeting, Gates)]
         if isinstance(net, Between)
-        else [net.get_submodule("stacker.2")]
+        else [net.get_submodule("pool.stacker.2")]
     )
     for layer in last:
         assert isinstance(layer, nn.Conv2d) and layer.bias is not None
