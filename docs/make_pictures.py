@@ -1,11 +1,14 @@
-"""The README's picture: truth, map, and map without L-band radar, from the folder that `make demo` leaves.
+"""Pictures of the demo's scene, from the folder that `make demo` leaves: the README's, and the gallery of ways to fuse.
 
-python docs/make_pictures.py demo
+python docs/make_pictures.py demo             images/demo.png: truth, map, and map without L-band radar
+python docs/make_pictures.py demo --fusion    images/fusion.png: truth and the maps of every way whose weights come
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -18,8 +21,14 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from floodfuse.harmonize.classes import LEGEND, MapClass
+from floodfuse.models.networks.build import STRATEGIES
+from floodfuse.models.weights.shipped import shipped
+from floodfuse.pipeline.map_area import map_area
+from floodfuse.pipeline.open_product import load_record
+from floodfuse.pipeline.settings import MapSettings
 
-OUT = Path(__file__).parent / "images" / "demo.png"
+IMAGES = Path(__file__).parent / "images"
+RISK = 0.05
 
 
 def coloured(file: Path, bounds: rasterio.coords.BoundingBox) -> NDArray[np.uint8]:
@@ -32,22 +41,20 @@ def coloured(file: Path, bounds: rasterio.coords.BoundingBox) -> NDArray[np.uint
     return table[values]
 
 
-def main() -> None:
-    demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
-    maps = {
-        "Truth": demo / "archive" / "truth.tif",
-        "C-band + L-band + optical": demo / "flood" / "flood.tif",
-        "without L-band": demo / "flood-without-alos2" / "flood.tif",
-    }
-    with rasterio.open(maps["without L-band"]) as dataset:
+def draw(maps: Mapping[str, Path], columns: int, out: Path) -> None:
+    """Maps by their titles, the valley alone: above and below is dry."""
+    with rasterio.open(list(maps.values())[-1]) as dataset:
         left, bottom, right, top = dataset.bounds
-    quarter = (top - bottom) / 4  # the valley; above and below is dry
+    quarter = (top - bottom) / 4
     bounds = rasterio.coords.BoundingBox(left, bottom + quarter, right, top - quarter)
-    figure, axes = plt.subplots(3, 1, figsize=(9, 14), dpi=90, facecolor="white")
-    for axis, (title, file) in zip(axes, maps.items(), strict=True):
+    rows = -(-len(maps) // columns)
+    size = (9 if columns == 1 else 7 * columns, 0.7 + (4.4 if columns == 1 else 3.8) * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, dpi=90, facecolor="white", squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (title, file) in zip(axes.flat, maps.items(), strict=False):
         axis.imshow(coloured(file, bounds), interpolation="antialiased")
         axis.set_title(title, loc="left", fontsize=12, color="#333333")
-        axis.set_axis_off()
     shown = [k for k in LEGEND if k is not MapClass.NOT_OBSERVED]
     handles = [
         Patch(
@@ -57,10 +64,42 @@ def main() -> None:
         )
         for k in shown
     ]
-    figure.legend(handles=handles, ncol=3, loc="lower center", frameon=False, fontsize=10, handlelength=1.2)
+    figure.legend(
+        handles=handles, ncol=3 * columns, loc="lower center", frameon=False, fontsize=10, handlelength=1.2
+    )
     figure.tight_layout(rect=(0, 0.05, 1, 1))
-    OUT.parent.mkdir(exist_ok=True)
-    figure.savefig(OUT)
+    out.parent.mkdir(exist_ok=True)
+    figure.savefig(out)
+
+
+def gallery(demo: Path, scratch: Path) -> dict[str, Path]:
+    """Truth, and maps of the demo's archive by every way of fusing, and answers at a risk."""
+    archive, time = demo / "archive", load_record(demo / "flood").product_time.isoformat()
+    asked = {"area": str(archive / "aoi.geojson"), "date": time, "catalog": str(archive)}
+    maps = {"Truth": archive / "truth.tif"}
+    ways: dict[str, dict[str, object]] = {"bayes": {}}
+    ways |= {name: {"fusion": name} for name in STRATEGIES if shipped(name)}
+    last = list(ways)[-1]
+    ways |= {f"{name}, at a risk of {RISK:.0%}": ways[name] | {"risk": RISK} for name in ("bayes", last)}
+    for title, way in ways.items():
+        out = scratch / title
+        map_area(MapSettings.model_validate(asked | {"out": str(out)} | way))
+        maps[title] = out / "flood.tif"
+    return maps
+
+
+def main() -> None:
+    demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
+    if "--fusion" in sys.argv:
+        with tempfile.TemporaryDirectory() as scratch:
+            draw(gallery(demo, Path(scratch)), 2, IMAGES / "fusion.png")
+        return
+    maps = {
+        "Truth": demo / "archive" / "truth.tif",
+        "C-band + L-band + optical": demo / "flood" / "flood.tif",
+        "without L-band": demo / "flood-without-alos2" / "flood.tif",
+    }
+    draw(maps, 1, IMAGES / "demo.png")
 
 
 if __name__ == "__main__":
