@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ from floodfuse.catalogs.errors import BadRequest
 from floodfuse.models.whole_file import write_whole
 from floodfuse.workflows import console
 from floodfuse.workflows.options import Quiet
-from floodfuse.workflows.weights_option import check_readable, open_weights
+from floodfuse.workflows.weights_option import check_readable, open_weights, sha256_of
 
 if TYPE_CHECKING:
     from floodfuse.models.ablation_scores import Result
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TABLE, PICTURE = "ablation.csv", "ablation.png"
 COLUMNS = (
-    *("weights", "test", "subset", "sensor", "amount", "unit"),
+    *("weights", "sha256", "test", "subset", "sensor", "amount", "unit"),
     *("chips", "pixels", "iou_flood", "ece", "brier"),
 )
 MOST_WEIGHTS = 6  # that colours tell apart
@@ -75,6 +75,7 @@ def ablate_command(
     source = open_dataset(dataset, root, split)
     taken = _first(chips, source)
     networks = {name: open_weights(file, source)[0] for name, file in zip(names, weights, strict=True)}
+    hashes = {name: sha256_of(file) for name, file in zip(names, weights, strict=True)}
     for name in (TABLE, PICTURE):
         console.make_folder_of(out / name, "out")
     with console.progress(quiet) as tell:
@@ -88,7 +89,7 @@ def ablate_command(
         )
     title = f"{source.name}, {source.split}: {found.results[0].scores.tiles} chips"
     try:
-        write_whole(out / TABLE, table_of(found.results, source.inputs).encode())
+        write_whole(out / TABLE, table_of(found.results, source.inputs, hashes).encode())
         write_plot(found.results, title, source.inputs, out / PICTURE)
     except OSError as error:
         raise BadRequest(f"out '{out}': can't be written to ({error.strerror}); give another.") from None
@@ -97,8 +98,8 @@ def ablate_command(
         console.say(f"{out / TABLE}\n{out / PICTURE}")
 
 
-def table_of(results: Sequence[Result], inputs: str) -> str:
-    """All scores as CSV, a line to every network and condition."""
+def table_of(results: Sequence[Result], inputs: str, hashes: Mapping[str, str]) -> str:
+    """All scores as CSV, a line to every network and condition, with the checksum of its weights."""
     from floodfuse.models.ablation import unit_of
 
     groups = list(results[0].scores.iou_by_class)
@@ -109,7 +110,7 @@ def table_of(results: Sequence[Result], inputs: str) -> str:
         asked = [condition.test, "+".join(condition.subset), condition.sensor, f"{condition.amount:g}"]
         values = [scores.iou_flood, scores.ece, scores.brier, *(scores.iou_by_class[name] for name in groups)]
         lines.writerow(
-            [weights, *asked, unit_of(condition.test, inputs), scores.tiles, scores.pixels]
+            [weights, hashes[weights], *asked, unit_of(condition.test, inputs), scores.tiles, scores.pixels]
             + [f"{value:.6f}" for value in values]
         )
     return text.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,11 @@ def check_readable(weights: Path) -> None:
             read_card(weights)
         except WeightsError as error:
             raise BadRequest(str(error)) from None
+
+
+def sha256_of(weights: Path) -> str:
+    """Checksum of a file of weights; Bayes' rule has none."""
+    return "" if str(weights) == BAYES else hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
 def _physics(source: ChipSource) -> FusionNetwork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from floodfuse.catalogs.errors import BadRequest
+from floodfuse.models.networks.build import STRATEGIES
 from floodfuse.models.weights import shipped
 from floodfuse.pipeline.map_area import Tell, map_area
 from floodfuse.pipeline.product import RunRecord
@@ -70,7 +72,7 @@ def compare_area(
     _check_target(out)
     for asked in settings.values():  # before hours of mapping by another strategy
         network_for(asked.fusion, asked.weights, asked.workers)
-    scores = rule.read_table(table.read_text()) if table.is_file() else None
+    scores = rule.read_table(table.read_text(), _checksums()) if table.is_file() else None
     with staged(out, overwrite=False) as folder:
         records = {
             name: _mapped(asked, folder / name, out / name, _telling(name, report))
@@ -102,6 +104,12 @@ def compare_area(
 def _check_target(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadRequest(f"out '{out}': is there already. Name a folder that does not exist yet.")
+
+
+def _checksums() -> dict[str, str]:
+    """Of the weights that come with floodfuse."""
+    files = {name: shipped.shipped(name) for name in STRATEGIES}
+    return {name: hashlib.sha256(f.read_bytes()).hexdigest() for name, f in files.items() if f}
 
 
 def _telling(name: str, tell: Tell) -> Callable[[str, int, int], None]:

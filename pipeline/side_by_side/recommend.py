@@ -65,8 +65,13 @@ class Recommendation:
     iou_flood: dict[str, float]
 
 
-def read_table(text: str) -> Table:
+def read_table(text: str, of: Mapping[str, str] | None = None) -> Table:
     """Scores by strategy and subset of sensors, from a table as `floodfuse ablate` writes it.
+
+    Parameters
+    ----------
+    text : CSV
+    of : checksum of the weights of each strategy; rows of other weights say nothing of these. All rows where None
 
     Raises
     ------
@@ -79,7 +84,7 @@ def read_table(text: str) -> Table:
                 float(row["iou_flood"]), int(row["chips"])
             )
             for row in csv.DictReader(text.splitlines())
-            if row["test"] == "subset"
+            if row["test"] == "subset" and (of is None or of.get(row["weights"], "") == row["sha256"])
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"no table of scores as `floodfuse ablate` writes it ({error})") from error

@@ -114,6 +114,18 @@ def test_the_table_is_read_as_ablate_writes_it() -> None:
     }
 
 
+def test_scores_of_other_weights_than_those_that_come_say_nothing() -> None:
+    text = (
+        "weights,sha256,test,subset,chips,iou_flood\n"
+        "bayes,,subset,c,48,0.4\n"
+        "graybox,abc,subset,c,48,0.6\n"
+        "attention,old,subset,c,48,0.9\n"
+        "mine,xyz,subset,c,48,0.9\n"
+    )
+    found = read_table(text, {"graybox": "abc", "attention": "new"})
+    assert {name for name, _ in found} == {BAYES, "graybox"}
+
+
 @pytest.mark.parametrize(
     "text", ["weights,iou\nbayes,0.5\n", "weights,test,subset,chips,iou_flood\nbayes,subset,c,48,good\n"]
 )

@@ -196,7 +196,7 @@ def test_a_table_of_scores_of_weights_that_do_not_come_changes_nothing(
 ) -> None:
     table = tmp_path / "scores.csv"
     table.write_text(
-        "weights,test,subset,chips,iou_flood\nbayes,subset,optical,48,0.5\ngraybox,subset,optical,48,0.9\n"
+        "weights,sha256,test,subset,chips,iou_flood\nbayes,,subset,optical,48,0.5\ngraybox,,subset,optical,48,0.9\n"
     )
     asked = {"area": area, "date": "2021-03-04", "catalog": str(catalog), "out": "-", "sensors": "sentinel2"}
     settings = {
