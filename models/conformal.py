@@ -2,9 +2,10 @@
 
 On chips that were not learned from, of the pixels that are under water the share 1 - risk has P(dry) of at most q_wet, and of
 those that are dry, P(water) of at most q_dry. Elsewhere "water" is allowed where P(dry) <= q_wet and "dry" where P(water) <= q_dry. A
-pixel is answered where one alone is allowed, and is the likelier one. Then of all water at most the risk is called dry, and of all dry
-ground at most the risk water, on ground like that of the chips, however rare floods are there. What is not like them keeps no
-such promise. Sources: Vovk et al. (2005); by class, Sadinle et al. (2019).
+pixel gets the likelier answer where the other one is not allowed, and none where it is. Then of all water at most the risk is called
+dry, and of all dry ground at most the risk water, on ground like that of the chips, however rare floods are there; and the more is
+risked, the more is answered. What is not like the chips keeps no such promise. Sources: Vovk et al. (2005); by class,
+Sadinle et al. (2019).
 """
 
 from __future__ import annotations
@@ -37,17 +38,21 @@ class Conformal(BaseModel):
         return self
 
     def answered(self, water: NDArray[np.floating], risk: float) -> Bool:
-        """Where one answer alone is within the risk, and is the likelier one.
+        """Where the less likely answer is not within the risk, so that the likelier one may be given.
 
         Parameters
         ----------
         water : probability of water
         risk : share of water that may be called dry, and of dry ground that may be called water, between 0 and 1
         """
+        wet, dry = self.allowed(water, risk)
+        return np.where(water > 0.5, ~dry, ~wet)
+
+    def allowed(self, water: NDArray[np.floating], risk: float) -> tuple[Bool, Bool]:
+        """Where "water" is within the risk, and where "dry" is."""
         levels = np.linspace(0.0, 1.0, LEVELS)
         q_wet, q_dry = (float(np.interp(1.0 - risk, levels, q)) for q in (self.wet, self.dry))
-        wet, dry = 1.0 - water <= q_wet, water <= q_dry
-        return np.asarray((wet != dry) & (wet == (water > 0.5)))
+        return np.asarray(1.0 - water <= q_wet), np.asarray(water <= q_dry)
 
 
 def quantiles(water: Float, truly_wet: Bool) -> Conformal:

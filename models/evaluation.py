@@ -23,7 +23,20 @@ def score_chips(
     turns: bool = True,
     tell: Tell = lambda step, done, total: None,
 ) -> Scores:
-    """Scores of a network over chips, with views or sensors left out.
+    """Scores of a network over chips, with views or sensors left out; raises as `tally_chips` does."""
+    return tally_chips(network, source, chips, inputs, without, turns, tell).scores()
+
+
+def tally_chips(
+    network: FusionNetwork,
+    source: ChipSource,
+    chips: Sequence[str],
+    inputs: Inputs,
+    without: Sequence[str] = (),
+    turns: bool = True,
+    tell: Tell = lambda step, done, total: None,
+) -> Tally:
+    """What a network says of chips, added up.
 
     Raises
     ------
@@ -38,4 +51,6 @@ def score_chips(
             raise ValueError(f"chip {name} has no image left without {', '.join(without)}")
         tally.add(predict(network, views, turns), chip.truth)
         tell("scoring", done, len(chips))
-    return tally.scores()
+    if not tally.pixels:
+        raise ValueError("no chip has a labelled pixel: there is nothing to score")
+    return tally

@@ -21,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from floodfuse.models.chips import UNLABELLED
+from floodfuse.models.conformal import Conformal
 
 ECE_BINS = 15
+WATER_BINS = 1000
 
 Float = NDArray[np.float64]
 
@@ -43,6 +45,25 @@ class Scores(NamedTuple):
     iou_by_class: dict[str, float]
     recall_by_class: dict[str, float]
     precision_by_class: dict[str, float]
+
+
+class AtRisk(NamedTuple):
+    """What answering only within a risk comes to.
+
+    Attributes
+    ----------
+    risk : asked for
+    answered : share of pixels
+    wet_covered, dry_covered : share of flooded (dry) pixels whose set of allowed answers holds the truth
+    wet_called_dry, dry_called_wet : share of flooded (dry) pixels that are answered, wrongly
+    """
+
+    risk: float
+    answered: float
+    wet_covered: float
+    dry_covered: float
+    wet_called_dry: float
+    dry_called_wet: float
 
 
 class Tally:
@@ -69,6 +90,7 @@ class Tally:
         self._tile_ious: list[float] = []
         self._bins = np.zeros((3, ECE_BINS))  # pixels, flooded, sum of probability
         self._squared = 0.0
+        self._water = np.zeros((2, WATER_BINS), np.int64)  # dry and flooded pixels by probability of a flood
 
     def add(self, probability: NDArray[np.floating], truth: NDArray[np.uint8]) -> None:
         """One chip: probability of each class (class, y, x), and its truth (y, x)."""
@@ -85,6 +107,28 @@ class Tally:
         for row, weight in enumerate((np.ones(wet.size), wet, flood)):
             self._bins[row] += np.bincount(place, weight, ECE_BINS)
         self._squared += float(((flood - wet) ** 2).sum())
+        level = np.minimum((flood * WATER_BINS).astype(np.int64), WATER_BINS - 1)
+        self._water += np.bincount(wet * WATER_BINS + level, minlength=2 * WATER_BINS).reshape(2, WATER_BINS)
+
+    @property
+    def pixels(self) -> int:
+        """Labelled pixels that were added."""
+        return int(self._confusion.sum())
+
+    def at_risk(self, conformal: Conformal, risk: float) -> AtRisk:
+        """What answering only within a risk comes to, to half a thousandth of probability."""
+        water = (np.arange(WATER_BINS) + 0.5) / WATER_BINS
+        answered, (wet_allowed, dry_allowed) = conformal.answered(water, risk), conformal.allowed(water, risk)
+        dry, wet = (counts / max(counts.sum(), 1) for counts in self._water)
+        both = self._water.sum(axis=0)
+        return AtRisk(
+            risk=risk,
+            answered=float(both[answered].sum() / max(both.sum(), 1)),
+            wet_covered=float(wet[wet_allowed].sum()),
+            dry_covered=float(dry[dry_allowed].sum()),
+            wet_called_dry=float(wet[answered & (water <= 0.5)].sum()),
+            dry_called_wet=float(dry[answered & (water > 0.5)].sum()),
+        )
 
     def scores(self) -> Scores:
         """Scores of what was added.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from floodfuse.models.chips import ChipSource
-    from floodfuse.models.scores import Scores
+    from floodfuse.models.conformal import Conformal
+    from floodfuse.models.scores import AtRisk, Scores
     from floodfuse.models.weights.files import Card
 
 _ROWS = {
@@ -32,6 +33,7 @@ _ROWS = {
     "ece": "calibration error",
     "brier": "Brier score",
 }
+RISKS = (0.02, 0.05, 0.1, 0.2)
 
 
 class Part(StrEnum):
@@ -75,7 +77,7 @@ def evaluate_command(
     Example: floodfuse evaluate --dataset ombria --root ombria --split test --weights early.safetensors --json scores.json
     """
     # torch takes seconds to load, and no other command needs it
-    from floodfuse.models.evaluation import score_chips
+    from floodfuse.models.evaluation import tally_chips
     from floodfuse.models.inputs.registry import INPUTS
     from floodfuse.pipeline.datasets import open_dataset
 
@@ -88,17 +90,37 @@ def evaluate_command(
         console.make_folder_of(json, "json")
     with console.progress(quiet) as tell:
         try:
-            scores = score_chips(network, source, chips, INPUTS[source.inputs], dropped, turns, tell)
+            tally = tally_chips(network, source, chips, INPUTS[source.inputs], dropped, turns, tell)
         except ValueError as error:
             raise BadRequest(f"{root}: {error}.") from None
+    scores = tally.scores()
+    conformal = _conformal(card, source)
+    risks = [] if conformal is None else [tally.at_risk(conformal, risk) for risk in RISKS]
     if json:
-        record = {"dataset": dataset, "split": split, "part": part.value, "dropped": list(dropped)}
+        record: dict[str, object] = {
+            "dataset": dataset,
+            "split": split,
+            "part": part.value,
+            "dropped": list(dropped),
+        }
         record |= {"strategy": card.network.strategy if card else BAYES} | scores._asdict()
+        record["at_risk"] = [risk._asdict() for risk in risks]
         json.write_text(json_module.dumps(record, indent=1) + "\n")
     if not quiet:
         _show(
             scores, f"{weights.name} on {dataset}, {split}" + "".join(f", without {name}" for name in dropped)
         )
+        if risks:
+            _show_risks(risks)
+
+
+def _conformal(card: Card | None, source: ChipSource) -> Conformal | None:
+    """What it takes to answer at a risk, where that is known."""
+    from floodfuse.models.weights.shipped import conformal_of_bayes
+
+    if card is not None:
+        return card.conformal
+    return conformal_of_bayes() if source.name == "simulated" else None
 
 
 def _view(name: str, views: dict[str, int]) -> str:
@@ -138,4 +160,20 @@ def _show(scores: Scores, title: str) -> None:
     table.add_column(justify="right")
     for name, label in _ROWS.items():
         table.add_row(label, f"{getattr(scores, name):.3f}")
+    console.results.print(table)
+
+
+def _show_risks(risks: Sequence[AtRisk]) -> None:
+    table = Table("risk", title="Answering only within a risk", title_justify="left")
+    columns = (
+        "answered",
+        "of flood, covered",
+        "of dry, covered",
+        "of flood, called dry",
+        "of dry, called flood",
+    )
+    for column in columns:
+        table.add_column(column, justify="right")
+    for risk, *values in risks:
+        table.add_row(f"{risk:g}", *(f"{value:.3f}" for value in values))
     console.results.print(table)

@@ -1,4 +1,4 @@
-"""What may stand after `--weights`: a file made by `floodfuse train`, or Bayes' rule; and whether it takes a dataset."""
+"""What may stand after `--weights`: a file made by `floodfuse train`, a strategy whose weights come with floodfuse, or bayes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from floodfuse.catalogs.errors import BadRequest
+from floodfuse.models.weights.shipped import shipped
 
 if TYPE_CHECKING:
     from floodfuse.models.chips import ChipSource
@@ -30,7 +31,7 @@ def open_weights(weights: Path, source: ChipSource) -> tuple[FusionNetwork, Card
     if str(weights) == BAYES:
         return _physics(source), None
     try:
-        network, card = load(weights)
+        network, card = load(_file(weights))
     except WeightsError as error:
         raise BadRequest(str(error)) from None
     _check(card, source, weights)
@@ -49,14 +50,19 @@ def check_readable(weights: Path) -> None:
 
     if str(weights) != BAYES:
         try:
-            read_card(weights)
+            read_card(_file(weights))
         except WeightsError as error:
             raise BadRequest(str(error)) from None
 
 
+def _file(weights: Path) -> Path:
+    """The file meant: of a strategy's name, unless a file is called so, the one that comes with floodfuse."""
+    return weights if weights.exists() else shipped(str(weights)) or weights
+
+
 def sha256_of(weights: Path) -> str:
     """Checksum of a file of weights; Bayes' rule has none."""
-    return "" if str(weights) == BAYES else hashlib.sha256(weights.read_bytes()).hexdigest()
+    return "" if str(weights) == BAYES else hashlib.sha256(_file(weights).read_bytes()).hexdigest()
 
 
 def _physics(source: ChipSource) -> FusionNetwork:

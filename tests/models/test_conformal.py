@@ -65,10 +65,10 @@ def test_rare_floods_keep_their_own_promise() -> None:
 
 
 def test_an_answer_is_the_likelier_one() -> None:
-    """Where quantiles would allow only the less likely answer, none is given."""
+    """Where quantiles allow the less likely answer, none is given."""
     even = tuple(np.linspace(0.0, 0.2, LEVELS))
     lopsided = Conformal(wet=tuple(np.linspace(0.0, 0.9, LEVELS)), dry=even)
-    assert not lopsided.answered(np.array([0.3]), 0.05)[0]  # "water" alone is allowed, and unlikely
+    assert not lopsided.answered(np.array([0.3]), 0.05)[0]
     assert lopsided.answered(np.array([0.99]), 0.05)[0]
 
 
@@ -82,3 +82,12 @@ def test_one_kind_of_ground_tells_nothing_of_the_other() -> None:
 def test_what_is_no_set_of_quantiles_is_refused(values: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError, match="quantiles of a probability"):
         Conformal(wet=values, dry=tuple(np.linspace(0.0, 1.0, LEVELS)))
+
+
+@given(st.integers(0, 1000), st.floats(0.01, 0.4), st.floats(0.01, 0.4))
+def test_whoever_risks_more_is_answered_where_others_are_and_elsewhere_too(
+    seed: int, one: float, other: float
+) -> None:
+    conformal, (water, _) = quantiles(*ground(seed, 2000)), ground(seed + 1, 2000)
+    less, more = sorted((one, other))
+    assert not (conformal.answered(water, less) & ~conformal.answered(water, more)).any()

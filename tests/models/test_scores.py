@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from floodfuse.models.chips import UNLABELLED
+from floodfuse.models.conformal import quantiles
 from floodfuse.models.scores import ECE_BINS, Scores, Tally
 
 Float = NDArray[np.float64]
@@ -219,3 +220,22 @@ def test_where_there_is_no_flood_and_none_is_found_all_is_right() -> None:
 def test_nothing_labelled_is_refused(chips: list[Chip]) -> None:
     with pytest.raises(ValueError, match="no chip has a labelled pixel"):
         scored(chips)
+
+
+def test_what_answering_within_a_risk_comes_to_is_what_pixel_by_pixel_counting_gives() -> None:
+    rng = np.random.default_rng(8)
+    truth = (rng.uniform(size=(200, 200)) < 0.3).astype(np.uint8)
+    odds = rng.normal(np.where(truth == 1, 1.5, -1.5), 1.5)
+    water = 1.0 / (1.0 + np.exp(-odds))
+    conformal = quantiles(water.ravel(), truth.ravel() == 1)
+    tally = Tally(("dry", "flood"))
+    tally.add(np.stack([1.0 - water, water]), truth)
+    for risk in (0.05, 0.2):
+        found, wet = tally.at_risk(conformal, risk), truth == 1
+        answered, (wet_allowed, dry_allowed) = conformal.answered(water, risk), conformal.allowed(water, risk)
+        assert found.answered == pytest.approx(answered.mean(), abs=2e-3)
+        assert found.wet_covered == pytest.approx(wet_allowed[wet].mean(), abs=2e-3)
+        assert found.dry_covered == pytest.approx(dry_allowed[~wet].mean(), abs=2e-3)
+        assert found.wet_covered == pytest.approx(1.0 - risk, abs=0.01)
+        assert found.wet_called_dry == pytest.approx((answered & (water <= 0.5))[wet].mean(), abs=2e-3)
+        assert found.dry_called_wet == pytest.approx((answered & (water > 0.5))[~wet].mean(), abs=2e-3)
