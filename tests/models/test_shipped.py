@@ -46,7 +46,7 @@ def test_scores_on_events_held_out_come_with_them_for_every_subset_of_sensors(st
     checksum = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
     rows = [
         row
-        for row in csv.DictReader((FOLDER / "scores.csv").open())
+        for row in csv.DictReader((FOLDER / "scores.csv").read_text().splitlines())
         if (row["weights"], row["sha256"], row["test"]) == (strategy, checksum, "subset")
     ]
     assert {row["subset"] for row in rows} == SUBSETS
