@@ -18,6 +18,11 @@ def shipped(strategy: str) -> Path | None:
     return file if file.is_file() else None
 
 
+def scores_table() -> Path:
+    """Scores on simulated events held out, as `floodfuse ablate` writes them; it need not be there."""
+    return _FOLDER / "scores.csv"
+
+
 def conformal_of_bayes() -> Conformal:
     """What it takes Bayes' rule to answer at a risk; made by `floodfuse calibrate bayes`."""
     return Conformal.model_validate_json((_FOLDER / "bayes.json").read_text())

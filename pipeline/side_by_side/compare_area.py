@@ -27,7 +27,6 @@ from floodfuse.pipeline.staging import staged
 from floodfuse.pipeline.strategy import BAYES, network_for
 
 COMPARISON_FILE = "comparison.json"
-SCORES_TABLE = Path(shipped.__file__).with_name("scores.csv")  # may come with the weights
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,14 @@ class Comparison:
 
 
 def compare_area(
-    settings: Mapping[str, MapSettings], out: Path, tell: Tell | None = None, table: Path = SCORES_TABLE
+    settings: Mapping[str, MapSettings], out: Path, tell: Tell | None = None, table: Path | None = None
 ) -> Comparison:
     """Map an area by every strategy into `out`, and compare. The folder appears whole or not at all.
 
     Parameters
     ----------
     settings : by name of the strategy; the same area and lattice. Their `out` is not used: products go to `out`/<name>
-    table : scores on events held out, as `floodfuse ablate` writes them; there may be none
+    table : scores on events held out, as `floodfuse ablate` writes them; those that come with the weights where None
 
     Raises
     ------
@@ -72,6 +71,7 @@ def compare_area(
     _check_target(out)
     for asked in settings.values():  # before hours of mapping by another strategy
         network_for(asked.fusion, asked.weights, asked.workers)
+    table = table or shipped.scores_table()
     scores = rule.read_table(table.read_text(), _checksums()) if table.is_file() else None
     with staged(out, overwrite=False) as folder:
         records = {

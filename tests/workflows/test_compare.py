@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.harmonize.classes import FLOOD_CLASSES, WATER_CLASSES, EvidenceClass, MapClass
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.build import NetworkSettings, Strategy, build
+from floodfuse.models.weights import shipped
 from floodfuse.models.weights.files import Card, save
 from floodfuse.pipeline.settings import MapSettings
 from floodfuse.pipeline.side_by_side.compare_area import compare_area
@@ -54,6 +55,14 @@ def network(folder: Path, strategy: Strategy) -> Path:
     file = folder / f"{strategy}.safetensors"
     save(build(settings, dict(inputs.CHANNELS), len(CLASSES)).eval(), card, file)
     return file
+
+
+@pytest.fixture(scope="module", autouse=True)
+def none_come(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No weights come with floodfuse: what is tested here must not change with what is trained next."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipped, "_FOLDER", tmp_path_factory.mktemp("empty"))
+        yield
 
 
 @pytest.fixture(scope="module")
