@@ -196,7 +196,7 @@ def test_the_best_weights_are_kept_with_a_card_and_a_log_and_the_state_is_gone(
     card = read_card(out)
     assert best == max(scores)
     assert card.epoch == float(rows[scores.index(best)]["epoch"])
-    assert card.scores["all"]["miou_tile"] == best
+    assert card.scores["all"]["miou_tile"] == pytest.approx(best, abs=5e-3)  # kernels are kept to 11 bits
     assert (card.dataset, card.split, card.classes) == ("toy", "train", ("dry", "flood"))
     assert card.licence == "CC0"
     assert card.command == "floodfuse train toy.yaml"

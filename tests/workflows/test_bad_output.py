@@ -246,7 +246,7 @@ def test_interrupted(catalog: Path, area: str, tmp_path: Path, stop: signal.Sign
     """Ctrl-C and `kill` leave nothing behind."""
     running = _under_way(catalog, area, tmp_path / "flood")
     running.send_signal(stop)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=120)
     assert running.returncode == 130
     assert err == "error: interrupted; nothing half-written was left.\n" and out == ""
     assert list(tmp_path.iterdir()) == []
@@ -258,7 +258,7 @@ def test_killed(catalog: Path, area: str, product: Path, tmp_path: Path) -> None
     out = tmp_path / "flood"
     running = _under_way(catalog, area, out)
     running.kill()
-    running.communicate(timeout=30)
+    running.communicate(timeout=120)
     assert not out.exists()
     command = [str(SCRIPT), "map", area, "--date", "2021-03-04", "--catalog", str(catalog), "--out", str(out)]
     assert subprocess.run([*command, "--quiet"], capture_output=True, check=False).returncode == 0
