@@ -34,7 +34,7 @@ def test_xarray_finds_crs_units_and_pixel_centres(tmp_path: Path) -> None:
         assert product["flood_class"].attrs["flag_values"] == [0, 1, 2, 3, 4, 250, 255]
         assert len(product["flood_class"].attrs["flag_meanings"].split()) == 7
         assert product["advisory"].attrs["flag_masks"] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
-        assert len(product["advisory"].attrs["flag_meanings"].split()) == 9
+        assert len(product["advisory"].attrs["flag_meanings"].split()) == 10
 
 
 def test_it_is_consolidated_zarr_v3_at_its_fill_values(tmp_path: Path) -> None:
