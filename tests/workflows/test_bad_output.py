@@ -227,18 +227,13 @@ def test_read_only_disk(on_disk: Callable[..., Outcome]) -> None:
     assert outcome.stdout == ""
 
 
-def _heeding_ctrl_c() -> None:
-    """Jobs in the background of a shell are started deaf to Ctrl-C, and so is what they start."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def _under_way(catalog: Path, area: str, out: Path) -> subprocess.Popen[str]:
     """A run over many small blocks, of which some are written."""
     command = [str(SCRIPT), "map", area, "--date", "2021-03-04", "--catalog", str(catalog), "--out", str(out)]
     command += ["--resolution", "1", "--block", "64"]
-    running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heeding_ctrl_c
-    )
+    # Jobs in the background of a shell are started deaf to Ctrl-C, and so is what they start.
+    command = ["env", "--default-signal=INT", *command]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(600):
         if list(out.parent.glob(f".{out.name}.partial-*/product.zarr/flood_class/c/*")):
             return running
