@@ -16,12 +16,12 @@ from typing import get_args
 import torch
 
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
-from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.models import tiles
 from floodfuse.models.inputs import evidence
-from floodfuse.models.networks.build import NetworkSettings, Strategy, build
-from floodfuse.models.weights.files import Card, load, save
+from floodfuse.models.networks.build import NetworkSettings, Strategy
+from floodfuse.models.weights.files import load
 from floodfuse.models.weights.shipped import shipped
+from floodfuse.models.weights.untrained import write_untrained
 from floodfuse.pipeline.map_area import map_area
 from floodfuse.pipeline.settings import MapSettings
 
@@ -35,27 +35,7 @@ def weights_of(strategy: Strategy, folder: Path) -> Path:
     if come:
         return come
     made = NetworkSettings(strategy=strategy, encoder=ENCODER, fold=2, decoder=DECODER)
-    classes = tuple(k.name.lower() for k in EvidenceClass)
-    card = Card(
-        network=made,
-        inputs="evidence",
-        fingerprint=evidence.FINGERPRINT,
-        views=dict(evidence.CHANNELS),
-        classes=classes,
-        dataset="none",
-        split="none",
-        licence="none",
-        command="none",
-        seed=0,
-        epoch=0,
-        learning=0,
-        choosing=(),
-        judging=(),
-        scores={},
-    )
-    file = folder / f"{strategy}.safetensors"
-    save(build(made, card.views, len(classes)), card, file)
-    return file
+    return write_untrained(folder / f"{strategy}.safetensors", made)
 
 
 def mapped_seconds(archive: Archive, out: Path, **fusion: str) -> float:

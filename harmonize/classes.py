@@ -86,6 +86,9 @@ FLOOD_CLASSES = (MapClass.OPEN_FLOOD_WATER, MapClass.FLOODED_VEGETATION, MapClas
 WATER_CLASSES = (MapClass.PERMANENT_WATER, *FLOOD_CLASSES)
 
 
+EVIDENCE_NAMES = tuple(k.name.lower() for k in EvidenceClass)
+
+
 class Decider(IntEnum):
     """Values of the deciding-sensor layer: whose evidence moved the flood odds most."""
 

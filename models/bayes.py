@@ -32,11 +32,12 @@ class Posterior(NamedTuple):
     sensors: NDArray[np.uint8]  # (y, x), number of sensors with a value
 
 
-def fuse(evidence: dict[Decider, Float32], log_prior: Float32) -> Posterior:
+def fuse(evidence: dict[Decider, Float32], log_prior: Float32, decided: Float32 | None = None) -> Posterior:
     """Posterior from the evidence of each sensor, (y, x, class) nats with NaN where it saw nothing.
 
     The deciding sensor is the one that, alone with the prior, moves the odds furthest towards the outcome;
-    `PRIOR` where none moves them by 0.2 nat, `NONE` where there is no sensor.
+    `PRIOR` where none moves them by 0.2 nat, `NONE` where there is no sensor. The outcome is the posterior's, or that of `decided`,
+    the probability of water, (y, x), that someone else came to.
     """
     shape = log_prior.shape[:2]
     n_class = log_prior.shape[2]
@@ -46,11 +47,13 @@ def fuse(evidence: dict[Decider, Float32], log_prior: Float32) -> Posterior:
     decider = np.empty(prior.shape[0], np.uint8)
     count = np.empty(prior.shape[0], np.uint8)
     ordered = sorted(evidence)  # sums round by order: the order of a dict changes nothing
+    outcome = prior[:0, 0] if decided is None else np.ascontiguousarray(decided, np.float32).ravel()
     values = tuple(np.ascontiguousarray(evidence[who], np.float32).reshape(-1, n_class) for who in ordered)
     _fuse(
         prior,
         values or (prior[:0],),
         np.array(ordered, np.uint8),
+        outcome,
         classes,
         water,
         decider,
@@ -69,6 +72,7 @@ def _fuse(  # pragma: no cover
     prior: Float32,
     evidence: tuple[Float32, ...],
     sensors: NDArray[np.uint8],
+    outcome: Float32,
     classes: Float32,
     water: Float32,
     decider: NDArray[np.uint8],
@@ -118,8 +122,9 @@ def _fuse(  # pragma: no cover
         water[i], count[i] = wet / (wet + dry), seen
         decider[i] = prior_code if seen > 0 else none_code
         furthest = UNDECIDED_NATS
+        flooded = outcome[i] > 0.5 if outcome.size else wet > dry
         for s in range(n_sensor):
-            towards = moved[s] if wet > dry else -moved[s]
+            towards = moved[s] if flooded else -moved[s]
             if towards > furthest:
                 furthest, decider[i] = towards, sensors[s]
 

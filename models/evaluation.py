@@ -22,28 +22,16 @@ def score_chips(
     without: Sequence[str] = (),
     turns: bool = True,
     tell: Tell = lambda step, done, total: None,
+    tally: Tally | None = None,
 ) -> Scores:
-    """Scores of a network over chips, with views or sensors left out; raises as `tally_chips` does."""
-    return tally_chips(network, source, chips, inputs, without, turns, tell).scores()
-
-
-def tally_chips(
-    network: FusionNetwork,
-    source: ChipSource,
-    chips: Sequence[str],
-    inputs: Inputs,
-    without: Sequence[str] = (),
-    turns: bool = True,
-    tell: Tell = lambda step, done, total: None,
-) -> Tally:
-    """What a network says of chips, added up.
+    """Scores of a network over chips, with views or sensors left out; added to those of a tally, where one is given.
 
     Raises
     ------
     ValueError
         If a chip has no view left, or none has a labelled pixel.
     """
-    tally = Tally(source.classes, source.flooded, source.groups)
+    tally = tally or Tally(source.classes, source.flooded, source.groups)
     for done, name in enumerate(chips, start=1):
         chip = source.read(name)
         views = prepared(chip.views, inputs, without)
@@ -51,6 +39,4 @@ def tally_chips(
             raise ValueError(f"chip {name} has no image left without {', '.join(without)}")
         tally.add(predict(network, views, turns), chip.truth)
         tell("scoring", done, len(chips))
-    if not tally.pixels:
-        raise ValueError("no chip has a labelled pixel: there is nothing to score")
-    return tally
+    return tally.scores()

@@ -20,14 +20,20 @@ _RIDGE = 1e-3  # share of the mean variance, keeps features that never vary from
 
 def remember(network: FusionNetwork, features: Tensor) -> None:
     """Set what the network knows: features (pixel, feature) of pixels that are nothing new."""
-    centred = features.double() - features.double().mean(dim=0)
+    features = features.to(network.device).double()
+    mean = features.mean(dim=0)
+    centred = features - mean
     covariance = centred.T @ centred / max(len(features) - 1, 1)
-    covariance += torch.eye(len(covariance)) * covariance.diagonal().mean().clamp_min(1e-12) * _RIDGE
-    network.feature_mean.copy_(features.double().mean(dim=0).float())
+    covariance += (
+        torch.eye(len(covariance), device=network.device)
+        * covariance.diagonal().mean().clamp_min(1e-12)
+        * _RIDGE
+    )
+    network.feature_mean.copy_(mean.float())
     network.feature_precision.copy_(torch.linalg.inv(covariance).float())
     network.feature_scale.fill_(1.0)
     network.feature_scale.fill_(
-        float(torch.quantile(_distance(network, features.T[None, :, :, None]), 1 - RARE))
+        float(torch.quantile(_distance(network, features.float().T[None, :, :, None]), 1 - RARE))
     )
 
 

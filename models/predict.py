@@ -48,9 +48,7 @@ def predict(network: FusionNetwork, views: Mapping[str, View], turns: bool = Tru
     views : prepared; at least one
     turns : mean over the eight turns and reflections of the picture, else the picture as it is
     """
-    if not views:
-        raise ValueError("no view was given to predict from")
-    batch = {name: tensor_of(view)[None].to(network.device) for name, view in views.items()}
+    batch = _batch_of(network, views)
     height, width = next(iter(batch.values())).shape[-2:]
     total = torch.zeros((network.classes, height, width), device=network.device)
     ways = [(k, flip) for k in range(4) for flip in (False, True)] if turns else [(0, False)]
@@ -65,10 +63,17 @@ def predict(network: FusionNetwork, views: Mapping[str, View], turns: bool = Tru
 @torch.inference_mode()
 def tell(network: FusionNetwork, views: Mapping[str, View]) -> Told:
     """All that a network says of a chip as it is; logits cut to the chip, features as wide as the network needs."""
-    batch = {name: tensor_of(view)[None].to(network.device) for name, view in views.items()}
+    batch = _batch_of(network, views)
     height, width = next(iter(batch.values())).shape[-2:]
     told = network({name: _padded(values, network.stride_px) for name, values in batch.items()})
     return told._replace(logits=told.logits[..., :height, :width].float())
+
+
+def _batch_of(network: FusionNetwork, views: Mapping[str, View]) -> dict[str, Tensor]:
+    """Views of one chip, (1, channel + 1, y, x), where the network is."""
+    if not views:
+        raise ValueError("no view was given to predict from")
+    return {name: tensor_of(view)[None].to(network.device) for name, view in views.items()}
 
 
 def _turned(x: Tensor, k: int, flip: bool) -> Tensor:

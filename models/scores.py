@@ -110,11 +110,6 @@ class Tally:
         level = np.minimum((flood * WATER_BINS).astype(np.int64), WATER_BINS - 1)
         self._water += np.bincount(wet * WATER_BINS + level, minlength=2 * WATER_BINS).reshape(2, WATER_BINS)
 
-    @property
-    def pixels(self) -> int:
-        """Labelled pixels that were added."""
-        return int(self._confusion.sum())
-
     def at_risk(self, conformal: Conformal, risk: float) -> AtRisk:
         """What answering only within a risk comes to, to half a thousandth of probability."""
         water = (np.arange(WATER_BINS) + 0.5) / WATER_BINS

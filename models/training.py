@@ -17,22 +17,21 @@ from typing import cast
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from floodfuse.models.augment import AugmentSettings
 from floodfuse.models.batches import Batch, Batches
 from floodfuse.models.calibration import calibrate
 from floodfuse.models.chips import ChipSource, Kept
 from floodfuse.models.evaluation import Tell, score_chips
 from floodfuse.models.inputs.registry import INPUTS, Inputs
 from floodfuse.models.losses import fusion_loss
-from floodfuse.models.networks.build import NetworkSettings, build
+from floodfuse.models.networks.build import build
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.views import sensor_of, sensors_in
-from floodfuse.models.physics_losses import PhysicsLossSettings, physics_loss
+from floodfuse.models.physics_losses import physics_loss
 from floodfuse.models.scores import Scores
-from floodfuse.models.split import Parts, SplitSettings, split
+from floodfuse.models.split import Parts, split
+from floodfuse.models.train_settings import TrainSettings
 from floodfuse.models.weights.files import Card, load, save
 from floodfuse.models.whole_file import write_whole
 
@@ -49,37 +48,6 @@ _NO_STATE = (
     TypeError,
     AttributeError,
 )
-
-
-class TrainSettings(BaseModel):
-    """How a network is trained."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    network: NetworkSettings
-    augment: AugmentSettings = AugmentSettings()
-    split: SplitSettings = SplitSettings()
-    physics: PhysicsLossSettings = PhysicsLossSettings()
-    epochs: int = Field(default=60, ge=1)
-    batch: int = Field(default=8, ge=2, description="chips a step")
-    learning_rate: float = Field(default=1e-3, gt=0, description="highest; it rises, then falls as a cosine")
-    weight_decay: float = Field(default=0.02, ge=0)
-    average: float = Field(
-        default=0.99, ge=0, lt=1, description="share of the averaged weights kept at each step"
-    )
-    choose_without: tuple[tuple[str, ...], ...] = Field(
-        default=((),),
-        min_length=1,
-        description="views and sensors left out, one score each; their mean chooses the weights",
-    )
-    choose_every: int = Field(
-        default=2, ge=1, description="epochs between two looks at the chips that choose"
-    )
-    patience: int = Field(
-        default=1000, ge=1, description="epochs without a better score after which training ends"
-    )
-    seed: int = Field(default=0, ge=0)
-    save_every: int = Field(default=200, ge=1, description="steps between two saved states")
 
 
 class TrainingError(ValueError):
@@ -284,10 +252,7 @@ class Training:
             truth = batch[1].to(self.device)
             told = self.network(views)
             loss = fusion_loss(told, truth)
-            if self.settings.physics != PhysicsLossSettings():
-                loss = loss + physics_loss(
-                    told.logits, truth, views, self.source.flooded, self.settings.physics
-                )
+            loss = loss + physics_loss(told.logits, truth, views, self.source.flooded, self.settings.physics)
         if not torch.isfinite(loss):
             raise TrainingError(f"the loss is {loss.item()} at step {step}; take a smaller learning rate")
         self.optimizer.zero_grad(set_to_none=True)

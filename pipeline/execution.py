@@ -114,7 +114,7 @@ def _part(e: Evidence, core: tuple[slice, slice]) -> Evidence:
         {name: where[core] for name, where in e.seen.items()},
         tuple(p._replace(llr=p.llr[core]) for p in e.passes),
         {name: values[core] for name, values in e.hints.items()},
-        None if e.alone is None else e.alone[core],
+        None if e.before_pooling is None else e.before_pooling[core],
     )
 
 
@@ -138,8 +138,7 @@ def judge_block(job: Job, block: Grid) -> tuple[Weighed, Fused]:
     around = job.network.window_of(block)
     seen = weigh_block(job, around)
     fused = job.network.fuse(*seen, block)
-    top, left = block.row - around.row, block.column - around.column
-    return seen.part(slice(top, top + block.rows), slice(left, left + block.columns)), fused
+    return seen.part(*around.place_of(block)), fused
 
 
 def map_block(job: Job, block: Grid) -> tuple[Layers, Tally]:

@@ -101,6 +101,11 @@ class Grid:
         row, column = math.floor(-y / self.resolution), math.floor(x / self.resolution)
         return replace(self, row=row, column=column, rows=1, columns=1)
 
+    def place_of(self, part: Grid) -> tuple[slice, slice]:
+        """Rows and columns of this window that a window inside takes."""
+        top, left = part.row - self.row, part.column - self.column
+        return slice(top, top + part.rows), slice(left, left + part.columns)
+
     def holds(self, other: Grid) -> bool:
         """Whether another window of the same lattice lies wholly inside."""
         return (

@@ -69,10 +69,9 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     conformal = conformal_for(settings.risk, network)
     with _timed(seconds, "search"):
         report("searching", 0, 1)
-        found = search.find(settings.catalog, area, time, settings.window, settings.sensors)
-        if network is not None:  # it sees what lies around the area as well, the same however the area is cut
-            ground = area.widened(grid.crs, network.reach_px * grid.resolution)
-            found = search.find(settings.catalog, ground, time, settings.window, settings.sensors)
+        # A network sees what lies around the area as well, the same however the area is cut.
+        around = area.widened(grid.crs, network.reach_px * grid.resolution) if network else None
+        found = search.find(settings.catalog, area, time, settings.window, settings.sensors, around)
         acquisitions, skipped = _prepared(found, may_skip=not Path(settings.catalog).exists())
     if settings.align:
         with _timed(seconds, "align"):

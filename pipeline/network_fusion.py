@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass
-from floodfuse.harmonize.history import flood_llr
-from floodfuse.models import tiles
-from floodfuse.models.bayes import UNDECIDED_NATS, Posterior
+from floodfuse.harmonize.classes import EVIDENCE_NAMES, FLOODED, Decider
+from floodfuse.models import bayes, tiles
 from floodfuse.models.chips import View
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.views import sensor_of
 from floodfuse.models.tiles import Span, Window
-from floodfuse.models.weights.files import Card, WeightsError, load
+from floodfuse.models.weights.files import Card, WeightsError, checksum, load
 from floodfuse.models.weights.shipped import shipped
 from floodfuse.pipeline.decide import permanent_water
 from floodfuse.pipeline.fused import Fused
@@ -31,7 +28,6 @@ from floodfuse.pipeline.product import WeightsRecord
 from floodfuse.pipeline.weigh import Evidence, days_of
 
 Float32 = NDArray[np.float32]
-_CLASSES = tuple(k.name.lower() for k in EvidenceClass)
 
 
 @dataclass(frozen=True)
@@ -73,25 +69,18 @@ class NetworkFusion:
         ground = inputs.stack_ground(log_share, hand, permanent_water(terrain))
         views[inputs.GROUND] = View(ground, np.ones(ground.shape[1:], bool))
         said = tiles.speak(self.network, views, _window(block), inputs.GROUND)
-        around = self.window_of(block)
-        core = (
-            slice(block.row - around.row, block.row - around.row + block.rows),
-            slice(block.column - around.column, block.column - around.column + block.columns),
-        )
+        core = self.window_of(block).place_of(block)
         classes = np.moveaxis(said.probability, 0, -1)
         water = classes[..., : len(FLOODED)].sum(axis=-1)
-        nats = {who: e.nats[core] for who, e in evidence.items()}
-        sensors = sum((np.isfinite(n[..., 0]) for n in nats.values()), np.zeros(water.shape, np.uint8))
-        decider = _decider(nats, log_share[core], water)
-        decider[sensors == 0] = Decider.NONE
+        physics = bayes.fuse({who: e.nats[core] for who, e in evidence.items()}, log_share[core], water)
         weights: dict[Decider, Float32] = {}
         if said.weights is not None:
             place = {sensor: k for k, sensor in enumerate(self.network.sensors)}
             of = {who: sensor_of(view) for who, view in inputs.VIEW_OF.items()}
             of[Decider.PRIOR] = sensor_of(inputs.GROUND)
             weights = {who: said.weights[place[sensor]] for who, sensor in of.items()}
-        posterior = Posterior(classes, water, decider, np.asarray(sensors, np.uint8))
-        return Fused(posterior, weights, said.novelty)
+        # What decided is told of the evidence: the sensor that spoke most for what the network came to.
+        return Fused(physics._replace(classes=classes, water=water), weights, said.novelty)
 
 
 def open_fusion(strategy: str, weights: str | None, workers: int) -> NetworkFusion:
@@ -119,14 +108,14 @@ def open_fusion(strategy: str, weights: str | None, workers: int) -> NetworkFusi
         raise BadRequest(
             f"weights {path}: of fusion '{card.network.strategy}', not '{strategy}'; give --fusion {card.network.strategy}."
         )
-    if card.inputs != "evidence" or card.classes != _CLASSES:
+    if card.inputs != "evidence" or card.classes != EVIDENCE_NAMES:
         raise BadRequest(
             f"weights {path}: trained on {card.dataset}, whose inputs are '{card.inputs}'; a map is made from evidence. Give weights "
             "trained on simulated chips."
         )
     if tiles.SIDE_PX % network.stride_px:
         raise BadRequest(
-            f"weights {path}: take sides of {network.stride_px} px, and tiles have {tiles.SIDE_PX} px."
+            f"weights {path}: take sides of {network.stride_px} px, and tiles have {tiles.SIDE_PX} px; train a network of fewer scales."
         )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = network.to(device).to(memory_format=torch.channels_last)
@@ -134,17 +123,14 @@ def open_fusion(strategy: str, weights: str | None, workers: int) -> NetworkFusi
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
     record = WeightsRecord(
         file=path.name,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=checksum(path),
         fingerprint=card.fingerprint,
         trained_on=f"{card.dataset} {card.split}",
         licence=card.licence,
         command=card.command,
-        tells_weights=strategy in _TELLING,
+        tells_weights=network.tells_weights,
     )
     return NetworkFusion(network, card, record)
-
-
-_TELLING = ("intermediate", "attention", "late", "graybox")
 
 
 def _window(grid: Grid) -> Window:
@@ -152,17 +138,4 @@ def _window(grid: Grid) -> Window:
 
 
 def _view(said: Evidence) -> View:
-    nats = said.nats if said.alone is None else said.alone
-    return View(inputs.stack_evidence(nats, days_of(said)), np.isfinite(nats[..., 0]))
-
-
-def _decider(nats: dict[Decider, Float32], log_share: Float32, water: Float32) -> NDArray[np.uint8]:
-    """The sensor whose evidence moves the odds furthest towards what was decided, as `bayes.fuse` tells it."""
-    decider = np.full(water.shape, Decider.PRIOR, np.uint8)
-    furthest = np.full(water.shape, UNDECIDED_NATS, np.float32)
-    towards = np.where(water > 0.5, np.float32(1.0), np.float32(-1.0))
-    for who in sorted(nats):
-        moved = np.nan_to_num(flood_llr(nats[who], log_share)) * towards
-        ahead = moved > furthest
-        decider[ahead], furthest[ahead] = who, moved[ahead]
-    return decider
+    return View(inputs.stack_evidence(said.unpooled, days_of(said)), np.isfinite(said.nats[..., 0]))

@@ -19,11 +19,16 @@ _DAYS_NAMED = 3
 
 
 def find(
-    catalog: str, area: Area, time: datetime, window_days: float, sensors: Sequence[Sensor]
+    catalog: str,
+    area: Area,
+    time: datetime,
+    window_days: float,
+    sensors: Sequence[Sensor],
+    around: Area | None = None,
 ) -> list[Acquisition]:
     """Acquisitions of the wanted sensors that touch the area within the window, nearest in time first.
 
-    Terrain has no time. Order is by distance in time, then by id, so that it never depends on the catalogue's.
+    Where `around`, a wider area, is given, those that touch it are found as well. Terrain has no time. Order is by distance in time, then by id, so that it never depends on the catalogue's.
 
     Raises
     ------
@@ -32,7 +37,7 @@ def find(
         where data is, or the nearest dates.
     """
     wanted = {*sensors, Sensor.TERRAIN}
-    candidates = [a for a in _candidates(catalog, area, time, window_days) if a.sensor in wanted]
+    candidates = [a for a in _candidates(catalog, around or area, time, window_days) if a.sensor in wanted]
     observing = [a for a in candidates if a.sensor is not Sensor.TERRAIN]
     if not observing:
         raise BadRequest(
@@ -46,13 +51,14 @@ def find(
             f"{west:.4f},{south:.4f},{east:.4f},{north:.4f} (w,s,e,n)."
         )
     limit = timedelta(days=window_days)
-    chosen = [a for a in touching if abs(a.time - time) <= limit]
-    if not chosen:
+    if not any(abs(a.time - time) <= limit for a in touching):
         raise BadRequest(
             f"date {time:%Y-%m-%d %H:%M} UTC: no data within {window_days:g} days. Nearest: "
             f"{_nearest(touching, time)}. Choose one of them with --date, or a wider --window."
         )
-    terrain = [a for a in candidates if a.sensor is Sensor.TERRAIN and touches(a, area.geometry)]
+    near = [a for a in candidates if touches(a, (around or area).geometry)]
+    chosen = [a for a in near if a.sensor is not Sensor.TERRAIN and abs(a.time - time) <= limit]
+    terrain = [a for a in near if a.sensor is Sensor.TERRAIN]
     return sorted(chosen, key=lambda a: (abs(a.time - time), a.id)) + sorted(terrain, key=lambda a: a.id)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from floodfuse.catalogs.datasets.chip import Chip, Views
 from floodfuse.catalogs.simulated.chips import chip_seed, simulate_chip
-from floodfuse.harmonize.classes import FLOODED, EvidenceClass
+from floodfuse.harmonize.classes import EVIDENCE_NAMES, FLOODED, EvidenceClass
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.whole_file import write_whole
 from floodfuse.pipeline import chip_evidence
@@ -27,7 +27,6 @@ from floodfuse.pipeline.weigh import days_of
 
 SIDE_PX = 256
 DRY_EVERY, REFERENCE_EVERY = 10, 4
-CLASSES = tuple(k.name.lower() for k in EvidenceClass)
 PLANTS_IN_WATER = (int(EvidenceClass.FLOODED_FOREST), int(EvidenceClass.FLOODED_HERB))
 _FORMAT = 3  # of the files kept; another one is made anew
 
@@ -45,7 +44,7 @@ class SimulatedChips:
     name = "simulated"
     views = tuple(inputs.CHANNELS)
     inputs = "evidence"
-    classes = CLASSES
+    classes = EVIDENCE_NAMES
     flooded = tuple(int(k) for k in FLOODED)
     events: Mapping[str, str] = MappingProxyType({})
     groups: Mapping[str, tuple[int, ...]] = MappingProxyType({"flooded_vegetation": PLANTS_IN_WATER})
@@ -82,8 +81,7 @@ def make(root: Path, world: str, seed: int, number: int) -> None:
     for who, view in inputs.VIEW_OF.items():
         said = evidence[who]
         seen = np.isfinite(said.nats[..., 0])
-        nats = said.nats if said.alone is None else said.alone
-        values = np.where(seen, inputs.stack_evidence(nats, days_of(said)), np.float32(0.0))
+        values = np.where(seen, inputs.stack_evidence(said.unpooled, days_of(said)), np.float32(0.0))
         kept[view], kept[f"{view} seen"] = values.astype(np.float16), seen
     maps = chip.terrain
     ground = inputs.stack_ground(share, maps.hand, maps.permanent_water > 0)

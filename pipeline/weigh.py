@@ -74,7 +74,7 @@ class Evidence(NamedTuple):
     seen : for each acquisition, in order, where it had a valid value
     passes : what each acquisition, in order, said of water at its own time
     hints : fields of `advisory.Seen`, of the acquisition that spoke
-    alone : as `nats`, were there no other radar that sees the same wind and soil; None where it is the same
+    before_pooling : as `nats`, were there no other radar that sees the same wind and soil; None where it is the same
     """
 
     nats: Float32
@@ -83,7 +83,12 @@ class Evidence(NamedTuple):
     seen: dict[str, NDArray[np.bool_]]
     passes: tuple[Pass, ...] = ()
     hints: Mapping[str, Float32] = MappingProxyType({})
-    alone: Float32 | None = None
+    before_pooling: Float32 | None = None
+
+    @property
+    def unpooled(self) -> Float32:
+        """(y, x, class) nats, as if the sensor were alone."""
+        return self.nats if self.before_pooling is None else self.before_pooling
 
 
 @lru_cache(maxsize=24)  # one a pass: 25 MB for a whole Sentinel-1 swath
@@ -250,7 +255,9 @@ def _counted_once(evidence: dict[Decider, Evidence]) -> dict[Decider, Evidence]:
     both = np.isfinite(apart)
     rho = np.where(both, band_correlation(np.where(both, apart, 0.0)), 0.0).astype(np.float32)
     pooled = {
-        who: evidence[who]._replace(nats=discounted(evidence[who].nats, rho), alone=evidence[who].nats)
+        who: evidence[who]._replace(
+            nats=discounted(evidence[who].nats, rho), before_pooling=evidence[who].nats
+        )
         for who in _BAND_RADARS
     }
     return {who: pooled.get(who, e) for who, e in evidence.items()}

@@ -14,7 +14,7 @@ from floodfuse.models.weights.shipped import shipped
 from floodfuse.pipeline.settings import Fusion, MapSettings, load_settings
 from floodfuse.pipeline.strategy import BAYES
 from floodfuse.workflows import console
-from floodfuse.workflows.options import AsJson, Quiet
+from floodfuse.workflows.options import AsJson, Crs, Quiet, Reference, Resolution, Sensors, Window, Workers
 
 if TYPE_CHECKING:
     from floodfuse.pipeline.side_by_side.compare_area import Comparison
@@ -50,21 +50,12 @@ def compare_command(
         list[str] | None,
         typer.Option(help="Weights of one strategy; may be repeated.", metavar="STRATEGY=FILE"),
     ] = None,
-    window: Annotated[
-        float | None, typer.Option(help="Days around the date to look for data. (default: 3)")
-    ] = None,
-    sensors: Annotated[
-        str | None, typer.Option(help="Sensors that may be used, comma-separated. (default: all three)")
-    ] = None,
-    resolution: Annotated[
-        float | None, typer.Option(help="Pixel size in units of the CRS. (default: 10)")
-    ] = None,
-    crs: Annotated[str | None, typer.Option(help="EPSG:n. (default: UTM zone of the area)")] = None,
-    workers: Annotated[int | None, typer.Option(help="Blocks worked on at a time. (default: 2)")] = None,
-    reference: Annotated[
-        str | None,
-        typer.Option(help="auto or none: hold radar against dry scenes of its orbit. (default: auto)"),
-    ] = None,
+    window: Window = None,
+    sensors: Sensors = None,
+    resolution: Resolution = None,
+    crs: Crs = None,
+    workers: Workers = None,
+    reference: Reference = None,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

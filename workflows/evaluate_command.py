@@ -77,8 +77,9 @@ def evaluate_command(
     Example: floodfuse evaluate --dataset ombria --root ombria --split test --weights early.safetensors --json scores.json
     """
     # torch takes seconds to load, and no other command needs it
-    from floodfuse.models.evaluation import tally_chips
+    from floodfuse.models.evaluation import score_chips
     from floodfuse.models.inputs.registry import INPUTS
+    from floodfuse.models.scores import Tally
     from floodfuse.pipeline.datasets import open_dataset
 
     source = open_dataset(dataset, root, split)
@@ -88,12 +89,12 @@ def evaluate_command(
     chips = _chips(part, card, source)
     if json:
         console.make_folder_of(json, "json")
+    tally = Tally(source.classes, source.flooded, source.groups)
     with console.progress(quiet) as tell:
         try:
-            tally = tally_chips(network, source, chips, INPUTS[source.inputs], dropped, turns, tell)
+            scores = score_chips(network, source, chips, INPUTS[source.inputs], dropped, turns, tell, tally)
         except ValueError as error:
             raise BadRequest(f"{root}: {error}.") from None
-    scores = tally.scores()
     conformal = _conformal(card, source)
     risks = [] if conformal is None else [tally.at_risk(conformal, risk) for risk in RISKS]
     if json:

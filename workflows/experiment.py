@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.models.training import TrainSettings
+from floodfuse.models.train_settings import TrainSettings
 from floodfuse.pipeline.settings import read_yaml
 
 

@@ -12,7 +12,7 @@ from floodfuse.pipeline.map_area import map_area
 from floodfuse.pipeline.product import PROJECT_FILE, RunRecord
 from floodfuse.pipeline.settings import MapSettings, load_settings
 from floodfuse.workflows import console
-from floodfuse.workflows.options import AsJson, Quiet
+from floodfuse.workflows.options import AsJson, Crs, Quiet, Reference, Resolution, Sensors, Window, Workers
 
 HELP = """Map the flood in one area of interest.
 
@@ -37,9 +37,7 @@ def map_command(
         str | None, typer.Option(help="Archive name, folder of a catalogue, or URL.", metavar="NAME|PATH|URL")
     ] = None,
     out: Annotated[str | None, typer.Option(help="Folder to make for the product.", metavar="DIR")] = None,
-    window: Annotated[
-        float | None, typer.Option(help="Days around the date to look for data. (default: 3)")
-    ] = None,
+    window: Window = None,
     fusion: Annotated[
         str | None,
         typer.Option(
@@ -55,21 +53,14 @@ def map_command(
             help="Share of errors that is allowed; what is less sure is excluded. (default: none asked)"
         ),
     ] = None,
-    sensors: Annotated[
-        str | None, typer.Option(help="Sensors that may be used, comma-separated. (default: all three)")
-    ] = None,
-    resolution: Annotated[
-        float | None, typer.Option(help="Pixel size in units of the CRS. (default: 10)")
-    ] = None,
-    crs: Annotated[str | None, typer.Option(help="EPSG:n. (default: UTM zone of the area)")] = None,
+    sensors: Sensors = None,
+    resolution: Resolution = None,
+    crs: Crs = None,
     block: Annotated[
         int | None, typer.Option(help="Pixels a side of a block. (default: 512; 1024 for networks)")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Blocks worked on at a time. (default: 2)")] = None,
-    reference: Annotated[
-        str | None,
-        typer.Option(help="auto or none: hold radar against dry scenes of its orbit. (default: auto)"),
-    ] = None,
+    workers: Workers = None,
+    reference: Reference = None,
     reference_days: Annotated[
         float | None, typer.Option(help="Days before the date to look for them. (default: 400)")
     ] = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +61,9 @@ def _file(weights: Path) -> Path:
 
 def sha256_of(weights: Path) -> str:
     """Checksum of a file of weights; Bayes' rule has none."""
-    return "" if str(weights) == BAYES else hashlib.sha256(_file(weights).read_bytes()).hexdigest()
+    from floodfuse.models.weights.files import checksum
+
+    return "" if str(weights) == BAYES else checksum(_file(weights))
 
 
 def _physics(source: ChipSource) -> FusionNetwork:

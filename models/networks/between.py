@@ -95,6 +95,7 @@ class Between(FusionNetwork):
     """A U-Net with an encoder a sensor, whose skips are meetings of sensors."""
 
     meeting: type[Meeting]
+    tells_weights = True
 
     def __init__(
         self, views: Views, classes: int, encoder: str, decoder: tuple[int, ...], fold: int = 1

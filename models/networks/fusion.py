@@ -48,6 +48,9 @@ class FusionNetwork(nn.Module):
         step takes less than half the time (`benchmarks/bench_networks.py`), for most of it goes into the finest scale
     """
 
+    tells_weights = False
+    """Whether it tells how much each sensor counted."""
+
     def __init__(self, views: Views, classes: int, fold: int = 1) -> None:
         super().__init__()
         self.stacks = Stacks(views)

@@ -21,7 +21,9 @@ BOUND_NATS = 3.0
 
 
 class GrayBox(Physics):
-    """Physics and the correction of an `Intermediate` network."""
+    """Physics and the correction of an `Intermediate` network, whose weights it tells."""
+
+    tells_weights = True
 
     def __init__(
         self, views: Views, classes: int, encoder: str, decoder: tuple[int, ...], fold: int = 1

@@ -14,6 +14,8 @@ from floodfuse.models.networks.views import Views, shares
 class Late(FusionNetwork):
     """One U-Net a sensor and a pool over them."""
 
+    tells_weights = True
+
     def __init__(
         self,
         views: Views,

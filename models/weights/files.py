@@ -6,6 +6,7 @@ trained on, and how it scored. A file whose inputs are prepared in another way t
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,12 @@ def _short(value: Tensor) -> Tensor:
     """Kernels in half the bytes: 11 bits are far finer than training is. What would overflow is kept as it is."""
     short = value.half() if value.is_floating_point() and value.ndim == 4 else value
     return short if bool(short.isfinite().all()) else value
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file of weights, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_card(path: Path) -> Card:

@@ -26,6 +26,8 @@ from floodfuse.pipeline.product import (
     LAYERS,
     NETWORK_FILE,
     PROBABILITY_FILE,
+    GridRecord,
+    Layer,
     RunRecord,
     network_layers,
 )
@@ -75,7 +77,7 @@ def _same(values: Array) -> Array:
 class Band:
     """One band of a GeoTIFF: the layer it shows, how its values are written, and what they mean.
 
-    What is stored times `scale` is in `units`.
+    What is stored times `scale` is in `units`. `of` are the layers among which it is.
     """
 
     layer: str
@@ -83,11 +85,12 @@ class Band:
     encode: Callable[[Array], Array] = _same
     notes: dict[str, str] = field(default_factory=dict)
     scale: float = 1.0
-    long_name: str = ""
+    of: Mapping[str, Layer] = field(default_factory=lambda: LAYERS)
 
-    def __post_init__(self) -> None:
-        if not self.long_name:
-            object.__setattr__(self, "long_name", LAYERS[self.layer].long_name)
+    @property
+    def long_name(self) -> str:
+        """What the layer is."""
+        return self.of[self.layer].long_name
 
     def describe(self) -> str:
         """One sentence on what the values are."""
@@ -166,9 +169,7 @@ def files_of(record: RunRecord) -> tuple[RasterFile, ...]:
     """The GeoTIFFs of a product."""
     added = network_layers(record.weights)
     notes = {"RANGE": f"0 and up, in steps of {NETWORK_STEP}; {_NOTHING}: not observed"}
-    bands = tuple(
-        Band(name, "", _in_percent, notes, NETWORK_STEP, layer.long_name) for name, layer in added.items()
-    )
+    bands = tuple(Band(name, "", _in_percent, notes, NETWORK_STEP, added) for name in added)
     network = RasterFile(NETWORK_FILE, "uint8", _NOTHING, "average", bands)
     return (*FILES, network) if added else FILES
 
@@ -189,24 +190,25 @@ def write_rasters(folder: Path) -> None:
         for file in files_of(product.record):
             plain = Path(scratch) / file.name
             _write_plain(product, file, plain)
-            _to_cog(file, plain, folder / file.name)
+            to_cog(plain, folder / file.name, file.overviews, file.predictor)
             plain.unlink()
     (folder / f"{FLOOD_FILE}.aux.xml").write_text(_category_names())
 
 
-def _write_plain(product: Product, file: RasterFile, path: Path) -> None:
-    """Write a tiled GeoTIFF of the right values, in an order that suits the reader of the zarr."""
-    grid = product.record.grid
+def plain_tiff(
+    path: Path, grid: GridRecord, bands: int, dtype: str, nodata: float, palette: bool
+) -> DatasetWriter:
+    """A tiled GeoTIFF on a product's lattice, open for writing; `to_cog` makes a COG of it."""
     rows, columns = grid.shape
-    with rasterio.open(
+    return rasterio.open(
         path,
         "w",
         driver="GTiff",
         height=rows,
         width=columns,
-        count=len(file.bands),
-        dtype=file.dtype,
-        nodata=file.nodata,
+        count=bands,
+        dtype=dtype,
+        nodata=nodata,
         crs=crs_of(grid),
         transform=transform_of(grid),
         tiled=True,
@@ -216,8 +218,14 @@ def _write_plain(product: Product, file: RasterFile, path: Path) -> None:
         compress="zstd",  # quick; this file is gone in a minute
         zstd_level=1,
         bigtiff="if_safer",
-        photometric="minisblack" if not file.palette else "palette",
-    ) as target:
+        photometric="palette" if palette else "minisblack",
+    )
+
+
+def _write_plain(product: Product, file: RasterFile, path: Path) -> None:
+    """Write a tiled GeoTIFF of the right values, in an order that suits the reader of the zarr."""
+    grid = product.record.grid
+    with plain_tiff(path, grid, len(file.bands), file.dtype, file.nodata, file.palette) as target:
         _describe(target, file, product.record)
         for tile in tiles(product.shape):
             for number, band in enumerate(file.bands, start=1):
@@ -244,15 +252,16 @@ def _describe(target: DatasetWriter, file: RasterFile, record: RunRecord) -> Non
         target.colorinterp = (ColorInterp.gray, *[ColorInterp.undefined] * (len(file.bands) - 1))
 
 
-def _to_cog(file: RasterFile, plain: Path, path: Path) -> None:
+def to_cog(plain: Path, path: Path, overviews: str, predictor: str) -> None:
+    """Make a cloud-optimized GeoTIFF of a tiled one, with overviews of this kind of resampling."""
     rasterio.shutil.copy(
         str(plain),
         str(path),
         driver="COG",
         blocksize=COG_BLOCK,
         compress="deflate",
-        predictor=file.predictor,
-        overview_resampling=file.overviews,
+        predictor=predictor,
+        overview_resampling=overviews,
         warp_resampling="nearest",
         num_threads="2",
         bigtiff="if_safer",

@@ -123,13 +123,13 @@ def class_picture(folder: Path, width_px: int) -> Picture:
     table = np.full((256, 4), 255, np.uint8)
     for map_class, entry in LEGEND.items():
         table[int(map_class)] = entry.rgba
-    return _hatched(table[classes][..., :3], classes == MapClass.NOT_OBSERVED)
+    return hatched(table[classes][..., :3], classes == MapClass.NOT_OBSERVED)
 
 
 def probability_picture(folder: Path, width_px: int) -> Picture:
     """The probability of water on its ramp; hatched where not observed."""
     chance = _read(folder / PROBABILITY_FILE, 1, width_px, Resampling.average)
-    return _hatched(coloured(chance, PROBABILITY_RAMP)[..., :3], ~np.isfinite(chance))
+    return hatched(coloured(chance, PROBABILITY_RAMP)[..., :3], ~np.isfinite(chance))
 
 
 def decider_picture(folder: Path, width_px: int) -> Picture:
@@ -137,7 +137,7 @@ def decider_picture(folder: Path, width_px: int) -> Picture:
     codes = _read(folder / DIAGNOSTICS_FILE, 1, width_px, Resampling.nearest)
     colours: list[Rgba] = list(DECIDER_COLOURS.values())
     table = np.array(colours, np.uint8)
-    return _hatched(table[np.minimum(codes, len(colours) - 1)][..., :3], codes == 0)
+    return hatched(table[np.minimum(codes, len(colours) - 1)][..., :3], codes == 0)
 
 
 def png(picture: Picture) -> bytes:
@@ -167,7 +167,8 @@ def _read(path: Path, band: int, width_px: int, resampling: Resampling) -> Array
     return values.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def _hatched(colours: NDArray[np.uint8], where: NDArray[np.bool_]) -> Picture:
+def hatched(colours: NDArray[np.uint8], where: NDArray[np.bool_]) -> Picture:
+    """Colours (y, x, 3), with grey lines on white where there is nothing to show."""
     rows, columns = np.indices(where.shape)
     line = (rows + columns) % 9 < 1
     painted = colours.copy()

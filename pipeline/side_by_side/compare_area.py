@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.models.networks.build import STRATEGIES
 from floodfuse.models.weights import shipped
+from floodfuse.models.weights.files import checksum
 from floodfuse.pipeline.map_area import Tell, map_area
 from floodfuse.pipeline.product import RunRecord
 from floodfuse.pipeline.publish.report import write_report
@@ -109,7 +109,7 @@ def _check_target(out: Path) -> None:
 def _checksums() -> dict[str, str]:
     """Of the weights that come with floodfuse."""
     files = {name: shipped.shipped(name) for name in STRATEGIES}
-    return {name: hashlib.sha256(f.read_bytes()).hexdigest() for name, f in files.items() if f}
+    return {name: checksum(f) for name, f in files.items() if f}
 
 
 def _telling(name: str, tell: Tell) -> Callable[[str, int, int], None]:

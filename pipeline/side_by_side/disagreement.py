@@ -7,20 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import rasterio
-import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.io import DatasetWriter
 
-from floodfuse.pipeline.publish.cog import COG_BLOCK
+from floodfuse.pipeline.publish.cog import plain_tiff, to_cog
 from floodfuse.pipeline.publish.palettes import CLEAR, Ramp, Rgba, coloured
-from floodfuse.pipeline.publish.source import (
-    Product,
-    crs_of,
-    raster_environment,
-    tiles,
-    transform_of,
-)
+from floodfuse.pipeline.publish.source import Product, raster_environment, tiles
 from floodfuse.pipeline.side_by_side import verdicts
 from floodfuse.pipeline.side_by_side.verdicts import Verdicts
 
@@ -84,42 +76,12 @@ def write_disagreement(folders: Mapping[str, Path], folder: Path) -> None:
     with raster_environment(), tempfile.TemporaryDirectory(dir=folder, prefix=".cog-") as scratch:
         plain = Path(scratch) / DISAGREEMENT_FILE
         _write_plain(products, plain)
-        rasterio.shutil.copy(
-            str(plain),
-            str(folder / DISAGREEMENT_FILE),
-            driver="COG",
-            blocksize=COG_BLOCK,
-            compress="deflate",
-            overview_resampling="nearest",
-            warp_resampling="nearest",
-            num_threads="2",
-            bigtiff="if_safer",
-            statistics="no",
-        )
+        to_cog(plain, folder / DISAGREEMENT_FILE, "nearest", "no")
 
 
 def _write_plain(products: Mapping[str, Product], path: Path) -> None:
     record = next(iter(products.values())).record
-    rows, columns = record.grid.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=rows,
-        width=columns,
-        count=1,
-        dtype="uint8",
-        nodata=NONE_ANSWERS,
-        crs=crs_of(record.grid),
-        transform=transform_of(record.grid),
-        tiled=True,
-        blockxsize=COG_BLOCK,
-        blockysize=COG_BLOCK,
-        compress="zstd",
-        zstd_level=1,
-        bigtiff="if_safer",
-        photometric="palette",
-    ) as target:
+    with plain_tiff(path, record.grid, 1, "uint8", NONE_ANSWERS, palette=True) as target:
         _describe(target, products)
         for tile in tiles(record.grid.shape):
             target.write(coded(verdicts.read(products, tile)), 1, window=tile.window)

@@ -107,6 +107,7 @@ class _Counts:
         self.pairs = {pair: _PairCounts() for pair in combinations(range(products), 2)}
 
     def add(self, said: verdicts.Verdicts, probability: NDArray[np.float32]) -> None:
+        """Count a tile: what each product says of it, and its probability of water, (product, y, x)."""
         self.pixels += int(said.inside.sum())
         for k, classes in enumerate(said.classes):
             self.classes[k] += np.bincount(classes[said.inside], minlength=256)

@@ -22,7 +22,7 @@ from floodfuse.pipeline.explain_plot import INK, LINE, SOFT
 from floodfuse.pipeline.open_product import load_record
 from floodfuse.pipeline.product import RunRecord
 from floodfuse.pipeline.publish.palettes import WEIGHT_RAMP, Rgba, coloured, hexadecimal
-from floodfuse.pipeline.publish.preview import class_picture, scale_bar
+from floodfuse.pipeline.publish.preview import class_picture, hatched, scale_bar
 from floodfuse.pipeline.publish.report import km2
 from floodfuse.pipeline.publish.source import pixel_area_m2, raster_environment
 from floodfuse.pipeline.side_by_side.disagreement import DISAGREEMENT_FILE, NONE_ANSWERS, colours, labels
@@ -141,11 +141,7 @@ def _painted(values: NDArray[np.uint8], palette: Mapping[int, Rgba]) -> NDArray[
     table = np.full((256, 4), 255, np.uint8)
     for value, colour in palette.items():
         table[value] = colour
-    picture = table[values][..., :3]
-    rows, columns = np.indices(values.shape)
-    picture[values == NONE_ANSWERS] = (255, 255, 255)
-    picture[(values == NONE_ANSWERS) & ((rows + columns) % 9 < 1)] = (176, 180, 182)
-    return picture
+    return hatched(table[values][..., :3], values == NONE_ANSWERS)
 
 
 def _scale(page: _Page, axes: Axes, record: RunRecord) -> None:

@@ -23,7 +23,8 @@ from floodfuse.models.evaluation import score_chips
 from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
-from floodfuse.models.training import Stopped, Training, TrainingError, TrainSettings, rate_at
+from floodfuse.models.train_settings import TrainSettings
+from floodfuse.models.training import Stopped, Training, TrainingError, rate_at
 from floodfuse.models.weights.files import Card, load, read_card
 
 reproducible = settings(deadline=None, derandomize=True, max_examples=60)

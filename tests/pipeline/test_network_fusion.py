@@ -7,17 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-import torch
 import xarray as xr
 from pyproj import Transformer
 
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
-from floodfuse.harmonize.classes import Decider, EvidenceClass, Exclusion, MapClass
+from floodfuse.harmonize.classes import Decider, Exclusion, MapClass
 from floodfuse.models.conformal import LEVELS, Conformal
-from floodfuse.models.inputs import evidence as inputs
-from floodfuse.models.networks.build import NetworkSettings, Strategy, build
-from floodfuse.models.weights.files import Card, save
+from floodfuse.models.networks.build import NetworkSettings, Strategy
+from floodfuse.models.weights.untrained import write_untrained
 from floodfuse.pipeline.area import parse_area
 from floodfuse.pipeline.explain import explain
 from floodfuse.pipeline.grid import Grid
@@ -28,7 +26,6 @@ from floodfuse.pipeline.publish import zarr_store
 from floodfuse.pipeline.settings import MapSettings
 
 pytestmark = pytest.mark.slow
-CLASSES = tuple(k.name.lower() for k in EvidenceClass)
 
 
 @pytest.fixture(scope="module")
@@ -38,30 +35,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 def weights(folder: Path, strategy: Strategy, conformal: Conformal | None = None) -> Path:
     """A network with random weights; a gray box of these is Bayes' rule."""
-    torch.manual_seed(1)
-    settings = NetworkSettings(strategy=strategy, encoder="tu-resnet10t", fold=2, decoder=(16, 16, 8, 8, 8))
-    network = build(settings, dict(inputs.CHANNELS), len(CLASSES)).eval()
-    card = Card(
-        network=settings,
-        inputs="evidence",
-        fingerprint=inputs.FINGERPRINT,
-        views=dict(inputs.CHANNELS),
-        classes=CLASSES,
-        dataset="simulated",
-        split="none",
-        licence="Apache-2.0",
-        command="none",
-        seed=1,
-        epoch=0,
-        learning=0,
-        choosing=(),
-        judging=(),
-        scores={},
-        conformal=conformal,
-    )
-    file = folder / f"{strategy}.safetensors"
-    save(network, card, file)
-    return file
+    made = NetworkSettings(strategy=strategy, encoder="tu-resnet10t", fold=2, decoder=(16, 16, 8, 8, 8))
+    return write_untrained(folder / f"{strategy}.safetensors", made, conformal)
 
 
 def run(archive: Archive, out: Path, **more: object) -> Path:

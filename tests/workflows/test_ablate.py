@@ -14,6 +14,7 @@ import rasterio
 import torch
 from matplotlib.image import imread
 
+from floodfuse.harmonize.classes import EVIDENCE_NAMES
 from floodfuse.models.ablation import Condition, Test, conditions, degraded, unit_of
 from floodfuse.models.ablation_scores import Result
 from floodfuse.models.evaluation import score_chips
@@ -24,7 +25,7 @@ from floodfuse.models.networks.physics import Physics
 from floodfuse.models.predict import predict, prepared
 from floodfuse.models.scores import Scores, Tally
 from floodfuse.models.weights.files import Card, load, save
-from floodfuse.pipeline.simulated_chips import CLASSES, SimulatedChips
+from floodfuse.pipeline.simulated_chips import SimulatedChips
 from floodfuse.workflows.ablate_command import PICTURE, TABLE
 from floodfuse.workflows.ablation_plot import COLOURS, FEW, draw, spread
 
@@ -76,7 +77,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def graybox(weights: Callable[..., Path]) -> Path:
-    return weights("graybox", "evidence", CLASSES)
+    return weights("graybox", "evidence", EVIDENCE_NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +153,9 @@ def test_rows_of_subsets_are_what_evaluation_says(
     made: tuple[Path, Outcome], chips: SimulatedChips, graybox: Path, which: str
 ) -> None:
     inputs = INPUTS["evidence"]
-    network = Physics(dict(inputs.CHANNELS), len(CLASSES)).eval() if which == "bayes" else load(graybox)[0]
+    network = (
+        Physics(dict(inputs.CHANNELS), len(EVIDENCE_NAMES)).eval() if which == "bayes" else load(graybox)[0]
+    )
     for subset, gone in ((("c",), ("l", "optical")), (("l", "optical"), ("c",)), (SENSORS, ())):
         expected = score_chips(network, chips, chips.chips, inputs, gone, turns=False)
         same_scores(row_of(made[0], which, Condition("subset", subset)), expected)
@@ -171,7 +174,7 @@ def test_rows_of_what_goes_wrong_are_scores_of_what_it_leaves(
     made: tuple[Path, Outcome], chips: SimulatedChips, condition: Condition
 ) -> None:
     inputs = INPUTS["evidence"]
-    network = Physics(dict(inputs.CHANNELS), len(CLASSES)).eval()
+    network = Physics(dict(inputs.CHANNELS), len(EVIDENCE_NAMES)).eval()
     tally = Tally(chips.classes, chips.flooded, chips.groups)
     for number in chips.chips:
         chip = chips.read(number)
@@ -235,7 +238,7 @@ def test_the_first_chips_alone(
 ) -> None:
     assert ablate("--weights", "bayes", "--out", tmp_path, "--chips", 1).returncode == 0
     inputs = INPUTS["evidence"]
-    network = Physics(dict(inputs.CHANNELS), len(CLASSES)).eval()
+    network = Physics(dict(inputs.CHANNELS), len(EVIDENCE_NAMES)).eval()
     expected = score_chips(network, chips, chips.chips[:1], inputs, turns=False)
     same_scores(row_of(tmp_path, "bayes", Condition("subset", SENSORS)), expected)
 

@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-import torch
 
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
-from floodfuse.harmonize.classes import FLOOD_CLASSES, WATER_CLASSES, EvidenceClass, MapClass
-from floodfuse.models.inputs import evidence as inputs
-from floodfuse.models.networks.build import NetworkSettings, Strategy, build
+from floodfuse.harmonize.classes import FLOOD_CLASSES, WATER_CLASSES, MapClass
+from floodfuse.models.networks.build import NetworkSettings, Strategy
 from floodfuse.models.weights import shipped
-from floodfuse.models.weights.files import Card, save
+from floodfuse.models.weights.untrained import write_untrained
 from floodfuse.pipeline.settings import MapSettings
 from floodfuse.pipeline.side_by_side.compare_area import compare_area
 from floodfuse.pipeline.side_by_side.disagreement import SOME_DRY
@@ -28,33 +26,12 @@ pytestmark = pytest.mark.slow
 Outcome = subprocess.CompletedProcess[str]
 NAMES = ("bayes", "attention", "graybox")
 OPTICAL = ("--sensors", "sentinel2")  # quick
-CLASSES = tuple(k.name.lower() for k in EvidenceClass)
 
 
 def network(folder: Path, strategy: Strategy) -> Path:
     """Weights of a network that has not learned: a gray box is Bayes' rule, the others say anything."""
-    torch.manual_seed(1)
-    settings = NetworkSettings(strategy=strategy, encoder="tu-resnet10t", fold=2, decoder=(16, 16, 8, 8, 8))
-    card = Card(
-        network=settings,
-        inputs="evidence",
-        fingerprint=inputs.FINGERPRINT,
-        views=dict(inputs.CHANNELS),
-        classes=CLASSES,
-        dataset="simulated",
-        split="none",
-        licence="Apache-2.0",
-        command="none",
-        seed=1,
-        epoch=0,
-        learning=0,
-        choosing=(),
-        judging=(),
-        scores={},
-    )
-    file = folder / f"{strategy}.safetensors"
-    save(build(settings, dict(inputs.CHANNELS), len(CLASSES)).eval(), card, file)
-    return file
+    made = NetworkSettings(strategy=strategy, encoder="tu-resnet10t", fold=2, decoder=(16, 16, 8, 8, 8))
+    return write_untrained(folder / f"{strategy}.safetensors", made)
 
 
 @pytest.fixture(scope="module", autouse=True)
