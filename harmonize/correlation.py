@@ -6,6 +6,7 @@ same wind on water and the same roughness of soil; their evidence is pooled at w
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,6 +19,8 @@ DOUBLE_BOUNCE = (
     (EvidenceClass.FLOODED_FOREST, EvidenceClass.DRY_FOREST),
     (EvidenceClass.FLOODED_URBAN, EvidenceClass.URBAN),
 )
+
+_BOUNCES = np.array(DOUBLE_BOUNCE, np.int64)
 
 Float = NDArray[np.floating]
 Float32 = NDArray[np.float32]
@@ -56,9 +59,30 @@ def discounted(evidence: Float32, correlation: Float32) -> Float32:
     evidence : (y, x, class) nats, NaN where unseen
     correlation : (y, x), 0 where the other band saw nothing, which leaves the evidence as it is to the last bit
     """
-    weight = np.float32(1.0) / (np.float32(1.0) + correlation[..., None])
-    out = evidence * weight
-    for flooded, dry in DOUBLE_BOUNCE:
-        out[..., flooded] = out[..., dry] + (evidence[..., flooded] - evidence[..., dry])
-    out -= out.max(axis=-1, keepdims=True)
-    return np.asarray(np.where(correlation[..., None] > 0.0, out, evidence), np.float32)
+    flat = np.ascontiguousarray(evidence, np.float32).reshape(-1, evidence.shape[-1])
+    out = np.empty_like(flat)
+    _discount(flat, np.ascontiguousarray(correlation, np.float32).ravel(), _BOUNCES, out)
+    return out.reshape(evidence.shape)
+
+
+@numba.njit(nogil=True, cache=True)
+def _discount(  # pragma: no cover
+    evidence: Float32, correlation: Float32, bounces: NDArray[np.int64], out: Float32
+) -> None:
+    n_class = evidence.shape[1]
+    for i in range(evidence.shape[0]):
+        if not correlation[i] > 0.0:
+            for k in range(n_class):
+                out[i, k] = evidence[i, k]
+            continue
+        weight = np.float32(1.0) / (np.float32(1.0) + correlation[i])
+        for k in range(n_class):
+            out[i, k] = evidence[i, k] * weight
+        for b in range(bounces.shape[0]):
+            flooded, dry = bounces[b, 0], bounces[b, 1]
+            out[i, flooded] = out[i, dry] + (evidence[i, flooded] - evidence[i, dry])
+        best = out[i, 0]
+        for k in range(1, n_class):
+            best = max(best, out[i, k])
+        for k in range(n_class):
+            out[i, k] -= best

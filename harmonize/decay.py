@@ -38,6 +38,7 @@ _N_FLOODED = len(FLOODED)
 
 # Low plants are the ground of two floods and change places with open water; what sets flooded herbs apart from them fades by itself.
 _RIDER, _CARRIER = int(_FH), int(_DV)
+_FURTHEST_NATS = -40.0  # behind the best class: twenty times what one sensor may say
 
 # The same as two indices for each class, one twice where there is but one, for the loop over pixels.
 _PAIR = np.array([(others[0], others[-1]) for _, others in sorted(_COUNTERPARTS.items())])
@@ -94,29 +95,42 @@ def decay_evidence(evidence: NDArray[np.float32], p: Persistence) -> NDArray[np.
     wet = np.ascontiguousarray(np.broadcast_to(p.wet, shape), np.float64).ravel()
     dry = np.ascontiguousarray(np.broadcast_to(p.dry, shape), np.float64).ravel()
     out = np.empty_like(flat)
-    _decay(flat, wet, dry, _PAIR, _N_FLOODED, out)
-    return out.reshape(evidence.shape)
+    _behind_best(flat, out)
+    # NumPy takes exponentials and logarithms of whole arrays many at a time, compiled loops one by one.
+    np.exp(out, out=out)
+    _mix(out, wet, dry, _PAIR, _N_FLOODED)
+    return np.log(out, out=out).reshape(evidence.shape)
 
 
 @numba.njit(nogil=True, cache=True)
-def _decay(  # pragma: no cover
-    evidence: NDArray[np.float32],
+def _behind_best(evidence: NDArray[np.float32], out: NDArray[np.float32]) -> None:  # pragma: no cover
+    """Nats behind the best class of each pixel, none further than what float32 can hold the exponential of."""
+    for i in range(evidence.shape[0]):
+        best = evidence[i, 0]
+        for k in range(1, evidence.shape[1]):
+            best = max(best, evidence[i, k])
+        for k in range(evidence.shape[1]):
+            out[i, k] = max(evidence[i, k] - best, np.float32(_FURTHEST_NATS))
+
+
+@numba.njit(nogil=True, cache=True)
+def _mix(  # pragma: no cover
+    likelihood: NDArray[np.float32],
     wet: NDArray[np.float64],
     dry: NDArray[np.float64],
     pair: NDArray[np.int64],
     n_flooded: int,
-    out: NDArray[np.float32],
 ) -> None:
-    n_class = evidence.shape[1]
-    likelihood = np.empty(n_class)
-    for i in range(evidence.shape[0]):
-        best = evidence[i].max()
+    """Likelihoods of every class, (pixel, class), at another time, in place."""
+    n_class = likelihood.shape[1]
+    before = np.empty(n_class)
+    for i in range(likelihood.shape[0]):
         for k in range(n_class):
-            likelihood[k] = np.exp(evidence[i, k] - best)
+            before[k] = likelihood[i, k]
         for k in range(n_class):
-            other = 0.5 * (likelihood[pair[k, 0]] + likelihood[pair[k, 1]])
+            other = 0.5 * (before[pair[k, 0]] + before[pair[k, 1]])
             stay = wet[i] if k < n_flooded else dry[i]
-            out[i, k] = np.log(stay * likelihood[k] + (1.0 - stay) * other)
-        odds = np.exp(evidence[i, _RIDER] - evidence[i, _CARRIER])
-        faded = np.log(wet[i] * odds + (1.0 - wet[i])) - np.log((1.0 - dry[i]) * odds + dry[i])
-        out[i, _RIDER] = out[i, _CARRIER] + faded
+            likelihood[i, k] = stay * before[k] + (1.0 - stay) * other
+        rider, carrier = before[_RIDER], before[_CARRIER]
+        faded = (wet[i] * rider + (1.0 - wet[i]) * carrier) / ((1.0 - dry[i]) * rider + dry[i] * carrier)
+        likelihood[i, _RIDER] = likelihood[i, _CARRIER] * faded

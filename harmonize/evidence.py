@@ -158,23 +158,42 @@ def optical_evidence(water_nats: Float32) -> Float32:
     return out
 
 
-@numba.njit(nogil=True, cache=True)
-def _smooth_down(  # pragma: no cover
-    values: Float32, mass: Float32, kernel: tuple[float, ...], out: Float32, out_mass: Float32
-) -> None:
-    """Weighted sums of (y, x, class) and (y, x) along the first axis; what lies beyond the edge counts as nothing."""
-    rows, columns, n_class = values.shape
-    half = len(kernel) // 2
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _smooth(
+    values: Float32, n_class: int, kernel: tuple[float, ...], out: Float32
+) -> None:  # pragma: no cover
+    """Means of (row, column x class) weighted down and across over numbers that are there; the others stay NaN.
+
+    Row by row, so that what is summed down stays at hand to be summed across.
+    """
+    rows, width = values.shape
+    columns = width // n_class
+    half, zero = len(kernel) // 2, np.float32(0.0)
+    down, across = np.empty(width, np.float32), np.empty(width, np.float32)
+    mass, total = np.empty(columns, np.float32), np.empty(columns, np.float32)
     for r in range(rows):
+        down[:] = zero
+        across[:] = zero
+        mass[:] = zero
+        total[:] = zero
         for t in range(len(kernel)):
-            s = r + t - half
+            s, w = r + t - half, np.float32(kernel[t])
             if s < 0 or s >= rows:
                 continue
-            w = np.float32(kernel[t])
+            for c in range(width):
+                down[c] += w * (values[s, c] if values[s, c] == values[s, c] else zero)
             for c in range(columns):
-                out_mass[r, c] += w * mass[s, c]
-                for k in range(n_class):
-                    out[r, c, k] += w * values[s, c, k]
+                mass[c] += w if values[s, c * n_class] == values[s, c * n_class] else zero
+        for t in range(len(kernel)):
+            away, w = t - half, np.float32(kernel[t])
+            first, last = max(0, -away), min(columns, columns - away)
+            for c in range(first * n_class, last * n_class):
+                across[c] += w * down[c + away * n_class]
+            for c in range(first, last):
+                total[c] += w * mass[c + away]
+        for c in range(columns):
+            for k in range(c * n_class, (c + 1) * n_class):
+                out[r, k] = across[k] / total[c] if values[r, k] == values[r, k] else np.float32(np.nan)
 
 
 def aggregate(evidence: Float32) -> Float32:
@@ -183,12 +202,8 @@ def aggregate(evidence: Float32) -> Float32:
     Speckle is averaged as evidence and not as power, which would mix classes at edges. The mean, and not the
     sum: neighbours are not independent, so agreement is not counted as more looks. Invalid pixels stay invalid.
     """
-    valid = np.isfinite(evidence[..., 0])
-    values, mass = np.where(valid[..., None], evidence, np.float32(0.0)), valid.astype(np.float32)
-    for _ in range(2):  # down, then across: each turn hands on the transposed result
-        out, out_mass = np.zeros_like(values), np.zeros_like(mass)
-        _smooth_down(values, mass, AGGREGATION_KERNEL, out, out_mass)
-        values, mass = np.ascontiguousarray(out.transpose(1, 0, 2)), np.ascontiguousarray(out_mass.T)
-    values /= np.where(valid, mass, np.float32(1.0))[..., None]
-    values[~valid] = np.nan
-    return values
+    rows, columns, n_class = evidence.shape
+    values = np.ascontiguousarray(evidence, np.float32).reshape(rows, columns * n_class)
+    out = np.empty_like(values)
+    _smooth(values, n_class, AGGREGATION_KERNEL, out)
+    return out.reshape(evidence.shape)

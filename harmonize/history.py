@@ -56,29 +56,29 @@ def flood_llr(evidence: Float32, log_share: Float32) -> Float32:
     Within +-4 where no class of the evidence lies further than 4 nats behind the best.
     """
     n_class = evidence.shape[2]
-    values = np.ascontiguousarray(evidence, np.float32).reshape(-1, n_class)
-    prior = np.ascontiguousarray(log_share, np.float32).reshape(-1, n_class)
-    out = np.empty(values.shape[0], np.float32)
-    _flood_llr(values, prior, _N_FLOODED, out)
-    return out.reshape(evidence.shape[:2])
+    # NumPy takes exponentials and logarithms of whole arrays many at a time, compiled loops one by one.
+    likelihood = np.exp(np.asarray(evidence, np.float32)).reshape(-1, n_class)
+    share = np.exp(np.asarray(log_share, np.float32)).reshape(-1, n_class)
+    out = np.empty(likelihood.shape[0], np.float32)
+    _flood_odds(likelihood, share, _N_FLOODED, out)
+    return np.log(out, out=out).reshape(evidence.shape[:2])
 
 
 @numba.njit(nogil=True, cache=True)
-def _flood_llr(evidence: Float32, prior: Float32, n_flooded: int, out: Float32) -> None:  # pragma: no cover
+def _flood_odds(  # pragma: no cover
+    likelihood: Float32, share: Float32, n_flooded: int, out: Float32
+) -> None:
+    """Likelihood ratio flooded : dry; NaN stays NaN."""
     for i in range(out.size):
-        if not np.isfinite(evidence[i, 0]):
-            out[i] = np.nan
-            continue
         wet, dry, wet_share, dry_share = 0.0, 0.0, 0.0, 0.0
-        for k in range(evidence.shape[1]):
-            share = np.exp(prior[i, k])
+        for k in range(likelihood.shape[1]):
             if k < n_flooded:
-                wet_share += share
-                wet += share * np.exp(evidence[i, k])
+                wet_share += share[i, k]
+                wet += share[i, k] * likelihood[i, k]
             else:
-                dry_share += share
-                dry += share * np.exp(evidence[i, k])
-        out[i] = np.log(wet / wet_share) - np.log(dry / dry_share)
+                dry_share += share[i, k]
+                dry += share[i, k] * likelihood[i, k]
+        out[i] = (wet * dry_share) / (dry * wet_share)
 
 
 def ever_flooded(

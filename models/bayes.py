@@ -21,6 +21,7 @@ Float32 = NDArray[np.float32]
 _N_FLOODED = len(FLOODED)
 _NONE, _PRIOR = int(Decider.NONE), int(Decider.PRIOR)
 UNDECIDED_NATS = 0.2  # a sensor that moves the odds by less did not decide
+_DECIDES = float(np.exp(UNDECIDED_NATS))
 
 
 class Posterior(NamedTuple):
@@ -41,17 +42,18 @@ def fuse(evidence: dict[Decider, Float32], log_prior: Float32, decided: Float32 
     """
     shape = log_prior.shape[:2]
     n_class = log_prior.shape[2]
-    prior = np.ascontiguousarray(log_prior, np.float32).reshape(-1, n_class)
-    classes = np.empty_like(prior)
-    water = np.empty(prior.shape[0], np.float32)
-    decider = np.empty(prior.shape[0], np.uint8)
-    count = np.empty(prior.shape[0], np.uint8)
+    # NumPy takes exponentials of whole arrays many at a time, compiled loops one by one.
+    share = np.exp(np.asarray(log_prior, np.float32)).reshape(-1, n_class)
+    classes = np.empty_like(share)
+    water = np.empty(share.shape[0], np.float32)
+    decider = np.empty(share.shape[0], np.uint8)
+    count = np.empty(share.shape[0], np.uint8)
     ordered = sorted(evidence)  # sums round by order: the order of a dict changes nothing
-    outcome = prior[:0, 0] if decided is None else np.ascontiguousarray(decided, np.float32).ravel()
-    values = tuple(np.ascontiguousarray(evidence[who], np.float32).reshape(-1, n_class) for who in ordered)
+    outcome = share[:0, 0] if decided is None else np.ascontiguousarray(decided, np.float32).ravel()
+    likelihoods = tuple(np.exp(np.asarray(evidence[who], np.float32)).reshape(-1, n_class) for who in ordered)
     _fuse(
-        prior,
-        values or (prior[:0],),
+        share,
+        likelihoods or (share[:0],),
         np.array(ordered, np.uint8),
         outcome,
         classes,
@@ -69,8 +71,8 @@ def fuse(evidence: dict[Decider, Float32], log_prior: Float32, decided: Float32 
 
 @numba.njit(nogil=True, cache=True)
 def _fuse(  # pragma: no cover
-    prior: Float32,
-    evidence: tuple[Float32, ...],
+    share: Float32,
+    likelihoods: tuple[Float32, ...],
     sensors: NDArray[np.uint8],
     outcome: Float32,
     classes: Float32,
@@ -83,34 +85,32 @@ def _fuse(  # pragma: no cover
 ) -> None:
     """`fuse`, pixel by pixel: (pixel, class) arrays in, the rest filled in.
 
-    Works on weights, exp(nats): sums and products in float64, for the nats of all sensors add up to tens.
+    Works on exp(nats): sums and products in float64, for the nats of all sensors add up to tens.
     """
-    n_class, n_sensor = prior.shape[1], sensors.size
-    share, weight = np.empty(n_class), np.empty(n_class)
-    moved = np.empty(n_sensor)
-    for i in range(prior.shape[0]):
+    n_class, n_sensor = share.shape[1], sensors.size
+    weight, moved = np.empty(n_class), np.empty(n_sensor)
+    for i in range(share.shape[0]):
         wet, dry = 0.0, 0.0
         for k in range(n_class):
-            share[k] = np.exp(prior[i, k])
-            weight[k] = share[k]
+            weight[k] = share[i, k]
             if k < n_flooded:
-                wet += share[k]
+                wet += weight[k]
             else:
-                dry += share[k]
-        before, seen = np.log(wet / dry), 0
+                dry += weight[k]
+        before, seen = wet / dry, 0
         for s in range(n_sensor):
-            moved[s] = 0.0
-            if not np.isfinite(evidence[s][i, 0]):
+            moved[s] = 1.0  # by which factor the odds
+            if not np.isfinite(likelihoods[s][i, 0]):
                 continue
             seen, wet, dry = seen + 1, 0.0, 0.0
             for k in range(n_class):
-                likelihood = np.float64(np.exp(evidence[s][i, k]))
+                likelihood = np.float64(likelihoods[s][i, k])
                 weight[k] *= likelihood
                 if k < n_flooded:
-                    wet += share[k] * likelihood
+                    wet += share[i, k] * likelihood
                 else:
-                    dry += share[k] * likelihood
-            moved[s] = np.log(wet / dry) - before
+                    dry += share[i, k] * likelihood
+            moved[s] = wet / dry / before
         wet, dry = 0.0, 0.0
         for k in range(n_class):
             if k < n_flooded:
@@ -121,10 +121,10 @@ def _fuse(  # pragma: no cover
             classes[i, k] = weight[k] / (wet + dry)
         water[i], count[i] = wet / (wet + dry), seen
         decider[i] = prior_code if seen > 0 else none_code
-        furthest = UNDECIDED_NATS
+        furthest = _DECIDES
         flooded = outcome[i] > 0.5 if outcome.size else wet > dry
         for s in range(n_sensor):
-            towards = moved[s] if flooded else -moved[s]
+            towards = moved[s] if flooded else 1.0 / moved[s]
             if towards > furthest:
                 furthest, decider[i] = towards, sensors[s]
 

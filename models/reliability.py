@@ -222,14 +222,10 @@ def _trimmed(evidence: ArrayLike, share: float) -> Float:
     )
 
 
-def conflict(evidence: ArrayLike) -> Float:
-    """Largest less smallest evidence of a pixel, nats; 0 where one sensor saw it, NaN where none did."""
-    told = np.asarray(evidence, dtype=float)
-    present = ~np.isnan(told)
-    top = np.where(present, told, -np.inf).max(axis=-1, initial=-np.inf)
-    bottom = np.where(present, told, np.inf).min(axis=-1, initial=np.inf)
-    some = present.any(axis=-1)
-    return np.where(some, np.where(some, top, 0.0) - np.where(some, bottom, 0.0), np.nan)
+def conflict(evidence: ArrayLike, axis: int = -1) -> Float:
+    """Largest less smallest evidence of a pixel over the axis of sensors, nats; 0 where one sensor saw it, NaN where none did."""
+    told = np.asarray(evidence)
+    return np.asarray(np.fmax.reduce(told, axis=axis) - np.fmin.reduce(told, axis=axis))
 
 
 def entropy_bits(probability: ArrayLike) -> Float:

@@ -183,7 +183,7 @@ def conflict_nats(evidence: dict[Decider, Evidence], log_share: NDArray[np.float
     if not evidence:
         return np.full(log_share.shape[:2], np.nan, np.float32)
     llrs = [history.flood_llr(e.nats, log_share) for e in evidence.values()]
-    return reliability.conflict(np.stack(llrs, axis=-1)).astype(np.float32)
+    return np.asarray(reliability.conflict(np.stack(llrs), axis=0), np.float32)
 
 
 def hours_apart(evidence: dict[Decider, Evidence], shape: tuple[int, ...]) -> NDArray[np.float32]:
