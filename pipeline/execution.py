@@ -31,6 +31,7 @@ from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.fused import Fused
 from floodfuse.pipeline.grid import Grid, area_mask
+from floodfuse.pipeline.ingest.kept_open import keeping_open
 from floodfuse.pipeline.product import NOVELTY, weight_layer
 from floodfuse.pipeline.publish import zarr_store
 from floodfuse.pipeline.scene import read_scene
@@ -237,9 +238,8 @@ def run_blocks(
     done = 0
     batch = 16 * workers
     work = dask.delayed(partial(_work, job, folder), pure=False)
-    with ThreadPoolExecutor(
-        workers
-    ) as pool:  # leaving waits for blocks under way: nothing writes after a failure
+    # Leaving the pool waits for blocks under way: nothing writes after a failure, and no file is closed while it is read.
+    with keeping_open(), ThreadPoolExecutor(workers) as pool:
         while part := list(islice(pieces, batch)):
             tasks = [work(window, rows, columns) for rows, columns, window in part]
             with _Watch(len(part), _shifted(progress, done, count)):

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from floodfuse.catalogs.acquisition import Acquisition, Asset, Shift
 from floodfuse.catalogs.archives import GDAL_HTTP
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.grid import Grid
+from floodfuse.pipeline.ingest.kept_open import dataset_of
 from floodfuse.pipeline.ingest.resample import SourceCoordinates, resample, source_coordinates
 
 # A raster without georeference is refused below, in words; changing filters for a moment would not be safe in threads.
@@ -69,7 +71,7 @@ def _environment(href: str) -> rasterio.Env | nullcontext[None]:
 def opened(asset: Asset) -> Iterator[rasterio.DatasetReader]:
     """Open a raster that has the asset's band, and turn what goes wrong inside into a `BadRequest`."""
     try:
-        with _environment(asset.href), rasterio.open(asset.href) as dataset:
+        with _environment(asset.href), dataset_of(asset.href) as dataset:
             if asset.band > dataset.count:
                 raise BadRequest(
                     f"{asset.href}: has {dataset.count} band(s), and band {asset.band} was asked for. "
@@ -170,9 +172,16 @@ def pixels_per_pixel(geometry: RasterGeometry, grid: Grid) -> tuple[float, float
 
     Measured at the middle of the raster, or of what the grid's CRS is made for where the raster reaches beyond it.
     """
-    to_grid = pyproj.Transformer.from_crs(geometry.crs, grid.crs, always_xy=True)
-    x, y = to_grid.transform(*_middle(geometry, grid.crs))
-    half = grid.resolution / 2
+    return _pixels_per_pixel(geometry, grid.crs, grid.resolution)
+
+
+@lru_cache(maxsize=1024)  # asked for by every block
+def _pixels_per_pixel(
+    geometry: RasterGeometry, grid_crs: pyproj.CRS, resolution: float
+) -> tuple[float, float]:
+    to_grid = pyproj.Transformer.from_crs(geometry.crs, grid_crs, always_xy=True)
+    x, y = to_grid.transform(*_middle(geometry, grid_crs))
+    half = resolution / 2
     corners = np.array([(x - half, y), (x + half, y), (x, y - half), (x, y + half)])
     back = to_grid.transform(corners[:, 0], corners[:, 1], direction="INVERSE")
     inverse = ~geometry.transform
