@@ -48,6 +48,10 @@ _LACKS = {
     "hand": "No height above drainage: the prior can't tell slopes and terraces from floodplains.",
     "landcover": "No land cover: ground hidden by trees or among buildings is not excluded but reported as dry.",
 }
+_UNSURE_NETWORK = (
+    "The network learned from ground whose height above drainage is mostly known, and did worse than --fusion bayes on real chips "
+    "of which it was not: hold the two side by side."
+)
 
 
 def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
@@ -225,6 +229,7 @@ def _record(
         advisories=_advisories(tally),
         observed_fraction=1.0 - tally.classes[int(MapClass.NOT_OBSERVED)] / tally.pixels,
         permanent_water_known=known.get("permanent_water", 0.0) >= _MOSTLY,
+        terrain_known=known,
         synthetic=any(a.synthetic for a in job.acquisitions),
         warnings=_warnings(job, tally, known),
         parameters=_parameters(),
@@ -269,6 +274,8 @@ def _warnings(job: Job, tally: Tally, known: dict[str, float]) -> list[str]:
             found.append(
                 lack if share == 0.0 else f"On {1.0 - share:.0%} of the area: {lack[0].lower()}{lack[1:]}"
             )
+    if job.network and known.get("hand", 0.0) < _MOSTLY:
+        found.append(_UNSURE_NETWORK)
     if not any(a.sensor is Sensor.ALOS2 for a in job.acquisitions):
         found.append("No L-band radar: flooding under trees can't be seen.")
     return found

@@ -173,6 +173,9 @@ class RunRecord(_Record):
     advisories: list[FlagShare] = Field(default_factory=list, description="every advisory flag; they overlap")
     observed_fraction: float
     permanent_water_known: bool
+    terrain_known: dict[str, float] = Field(
+        default_factory=dict, description="share of the area on which each layer of the ground says something"
+    )
     synthetic: bool
     warnings: list[str]
     parameters: dict[str, Any] = Field(description="values estimated or assumed by the physics")

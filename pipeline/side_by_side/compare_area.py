@@ -91,7 +91,10 @@ def compare_area(
             measured=found,
             sentences=sentences(found),
             recommendation=recommend(
-                _candidates(settings, found), rule.sensors_at_hand(first.inputs), scores
+                _candidates(settings, found),
+                rule.sensors_at_hand(first.inputs),
+                scores,
+                first.terrain_known.get("hand", 0.0),
             ),
             warnings=tuple(dict.fromkeys(w for record in records.values() for w in record.warnings)),
         )

@@ -5,7 +5,8 @@ The rule. A network is recommended if all of this holds, and the one that gains 
 1. Its weights are those that come with floodfuse, and a table of scores comes with them: nothing is known of others.
 2. For the sensors that saw more than half of this area the table holds its IoU of flood on simulated events that it has not
    learned from, and that of Bayes' rule on the same; and its IoU is higher by 0.02 or more.
-3. On this area it says the same of water as Bayes' rule on 90 % or more of the pixels that both answer: a network that leaves
+3. Height above drainage is known on more than half of this area, as it is on those events.
+4. On this area it says the same of water as Bayes' rule on 90 % or more of the pixels that both answer: a network that leaves
    physics further behind than that may be far from what it has learned.
 
 Otherwise it is Bayes' rule, which needs no training and whose every step can be explained.
@@ -25,6 +26,7 @@ BAYES = "bayes"
 LEAST_GAIN_IOU = 0.02
 MOST_DIFFERING = 0.1  # of the pixels that a strategy and Bayes' rule both answer
 SEEN_FROM = 0.5  # share of the area
+KNOWN_FROM = 0.5  # share of the area
 
 Sensors = frozenset[str]
 _IN_TABLE = {who.name.lower(): view.split("/")[0] for who, view in VIEW_OF.items()}
@@ -99,8 +101,17 @@ def sensors_at_hand(inputs: Iterable[InputRecord]) -> Sensors:
     )
 
 
-def recommend(candidates: Sequence[Candidate], sensors: Sensors, table: Table | None) -> Recommendation:
-    """Apply the rule of this module."""
+def recommend(
+    candidates: Sequence[Candidate], sensors: Sensors, table: Table | None, height_known: float
+) -> Recommendation:
+    """Apply the rule of this module.
+
+    Parameters
+    ----------
+    height_known : share of the area on which height above drainage is known, 0 to 1
+    """
+    if height_known <= KNOWN_FROM:
+        return _physics(sensors, (_unlike_events(height_known),), {})
     if table is None or (BAYES, sensors) not in table:
         return _physics(sensors, (_nothing_known(sensors, table),), {})
     at_hand = {name: score for (name, subset), score in table.items() if subset == sensors}
@@ -126,6 +137,13 @@ def recommend(candidates: Sequence[Candidate], sensors: Sensors, table: Table | 
 def _physics(sensors: Sensors, why: Iterable[str], found: dict[str, float]) -> Recommendation:
     closing = f"So it is {BAYES}: physics alone, which has learned nothing that might not hold here."
     return Recommendation(BAYES, (*why, closing), tuple(sorted(sensors)), found)
+
+
+def _unlike_events(height_known: float) -> str:
+    return (
+        f"Height above drainage is known on {height_known:.0%} of this area, and on all of the simulated events that networks were "
+        "judged by: their scores say nothing of ground like this. On real chips without it networks did worse than physics."
+    )
 
 
 def _nothing_known(sensors: Sensors, table: Table | None) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +190,27 @@ def test_weights_that_can_not_make_a_map_are_refused_and_leave_nothing(
         with pytest.raises(BadRequest, match=complaint):
             run(archive, out, **given)
         assert not out.exists() and not list(tmp_path.glob(".product*"))
+
+
+def without_terrain(archive: Archive, folder: Path) -> Archive:
+    """A copy of the archive whose catalogue has no terrain."""
+    copy = Path(shutil.copytree(archive.folder, folder))
+    catalog = json.loads((copy / "catalog.json").read_text())
+    catalog["links"] = [link for link in catalog["links"] if "terrain" not in link["href"]]
+    (copy / "catalog.json").write_text(json.dumps(catalog))
+    for item in (copy / "items").glob("*terrain*"):
+        item.unlink()
+    return replace(archive, folder=copy, aoi=copy / archive.aoi.relative_to(archive.folder))
+
+
+def test_a_network_on_ground_it_hardly_knows_says_so(archive: Archive, whole: Path, tmp_path: Path) -> None:
+    file, bare = weights(tmp_path, "graybox"), without_terrain(archive, tmp_path / "bare")
+    by_network = load_record(run(bare, tmp_path / "graybox", fusion="graybox", weights=str(file)))
+    by_physics = load_record(run(bare, tmp_path / "bayes"))
+    known = load_record(whole)
+    assert "hand" not in by_network.terrain_known and known.terrain_known["hand"] > 0.95
+    assert [any("--fusion bayes" in w for w in r.warnings) for r in (by_network, by_physics, known)] == [
+        True,
+        False,
+        False,
+    ]

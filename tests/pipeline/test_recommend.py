@@ -35,7 +35,7 @@ TABLE: Table = {
 
 
 def test_a_network_that_is_clearly_better_and_stays_near_physics_is_recommended() -> None:
-    found = recommend([PHYSICS, GRAYBOX], ALL, TABLE)
+    found = recommend([PHYSICS, GRAYBOX], ALL, TABLE, 1.0)
     assert found.strategy == "graybox" and found.sensors == ("c", "l", "optical")
     assert found.iou_flood == {"bayes": 0.57, "graybox": 0.61}
     better, near, caution = found.reasons
@@ -45,8 +45,15 @@ def test_a_network_that_is_clearly_better_and_stays_near_physics_is_recommended(
 
 
 def test_without_a_table_it_is_physics() -> None:
-    found = recommend([PHYSICS, GRAYBOX], ALL, None)
+    found = recommend([PHYSICS, GRAYBOX], ALL, None, 1.0)
     assert found.strategy == BAYES and found.iou_flood == {} and "No table" in found.reasons[0]
+
+
+def test_where_the_ground_is_not_known_it_is_physics_whatever_the_table_says() -> None:
+    found = recommend([PHYSICS, GRAYBOX], ALL, TABLE, 0.5)
+    assert found.strategy == BAYES and found.iou_flood == {}
+    assert "known on 50% of this area" in found.reasons[0] and "So it is bayes" in found.reasons[-1]
+    assert recommend([PHYSICS, GRAYBOX], ALL, TABLE, 0.51).strategy == "graybox"
 
 
 @pytest.mark.parametrize(
@@ -64,21 +71,21 @@ def test_without_a_table_it_is_physics() -> None:
 def test_what_is_not_supported_is_not_recommended_and_the_reason_is_said(
     candidate: Candidate, sensors: Sensors, words: str
 ) -> None:
-    found = recommend([PHYSICS, candidate], sensors, TABLE)
+    found = recommend([PHYSICS, candidate], sensors, TABLE, 1.0)
     assert found.strategy == BAYES
     assert words in found.reasons[0] and "So it is bayes" in found.reasons[-1]
 
 
 def test_of_several_the_one_that_gains_most_is_recommended_and_the_refused_are_named() -> None:
     late = Candidate("late", shipped=True, differing=0.02)
-    assert recommend([PHYSICS, GRAYBOX, late], ALL, TABLE).strategy == "late"
-    far = recommend([PHYSICS, GRAYBOX, late._replace(differing=0.3)], ALL, TABLE)
+    assert recommend([PHYSICS, GRAYBOX, late], ALL, TABLE, 1.0).strategy == "late"
+    far = recommend([PHYSICS, GRAYBOX, late._replace(differing=0.3)], ALL, TABLE, 1.0)
     assert far.strategy == "graybox" and far.reasons[-1].startswith("late: says other than bayes on 30%")
 
 
 def test_a_gain_of_just_what_it_takes_is_enough() -> None:
     table = {(BAYES, ALL): Score(0.57, 9), ("graybox", ALL): Score(0.59, 9)}
-    assert recommend([PHYSICS, GRAYBOX._replace(differing=0.1)], ALL, table).strategy == "graybox"
+    assert recommend([PHYSICS, GRAYBOX._replace(differing=0.1)], ALL, table, 1.0).strategy == "graybox"
 
 
 @given(
@@ -92,7 +99,7 @@ def test_nothing_but_bayes_is_ever_recommended_without_support(
 ) -> None:
     scores = {(BAYES, ALL): physics, ("graybox", ALL): network}
     table = {which: Score(iou, 10) for which, iou in scores.items() if iou is not None}
-    found = recommend([PHYSICS, Candidate("graybox", shipped, differing)], ALL, table)
+    found = recommend([PHYSICS, Candidate("graybox", shipped, differing)], ALL, table, 1.0)
     assert found.reasons
     if found.strategy != BAYES:
         assert shipped and differing is not None and differing <= MOST_DIFFERING
