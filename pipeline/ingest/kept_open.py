@@ -16,6 +16,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 MOST_FILES = 64  # a thread; more are closed, the one used longest ago first
+TILES_BYTES = 256 * 2**20  # of decoded tiles of all files; GDAL's own limit is a share of all memory there is
 
 _Files = OrderedDict[str, rasterio.DatasetReader]
 
@@ -63,11 +64,12 @@ _KEPT = _Kept()
 @contextmanager
 def keeping_open() -> Iterator[None]:
     """Within it `dataset_of` keeps files open; on leaving all are closed. No thread may read any longer by then."""
-    _KEPT.start()
-    try:
-        yield
-    finally:
-        _KEPT.end()
+    with rasterio.Env(GDAL_CACHEMAX=TILES_BYTES):
+        _KEPT.start()
+        try:
+            yield
+        finally:
+            _KEPT.end()
 
 
 @contextmanager
