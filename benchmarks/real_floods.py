@@ -81,13 +81,18 @@ def sampled(made: Path, label: rasterio.DatasetReader) -> NDArray[np.uint8]:
 
 
 def score(found: NDArray[np.uint8], truth: NDArray[np.int16]) -> str:
-    """IoU and recall of water, share mapped as water, share not observed."""
+    """IoU and recall of water, and shares: mapped as water, not observed, of what has a label answered, and wrong."""
     known, wet, true = truth >= 0, np.isin(found, [int(k) for k in WATER_CLASSES]), truth == 1
     union = ((wet | true) & known).sum()
     iou = (wet & true).sum() / union if true.any() else np.nan
     recall = wet[true].mean() if true.any() else np.nan
-    unseen = (found == MapClass.NOT_OBSERVED).mean()
-    return f"water IoU {iou:.3f}  recall {recall:.3f}  mapped as water {wet.mean():.2%}  not observed {unseen:.2%}"
+    unseen, excluded = found == MapClass.NOT_OBSERVED, found == MapClass.EXCLUDED
+    answered = known & ~unseen & ~excluded
+    of = max(known.sum(), 1)
+    return (
+        f"water IoU {iou:.3f}  recall {recall:.3f}  mapped as water {wet.mean():.2%}  not observed {unseen.mean():.2%}  "
+        f"answered {answered.sum() / of:.1%}  wrong {(answered & (wet != true)).sum() / of:.1%}"
+    )
 
 
 def main() -> None:

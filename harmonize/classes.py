@@ -122,6 +122,7 @@ class Exclusion(IntFlag):
     REEDS_HIDE_WATER = 256
     SNOW_OR_FROST = 512
     BEYOND_RISK = 1024
+    NETWORK_AGAINST_PHYSICS = 2048
 
 
 EXCLUSION_LABELS: dict[Exclusion, str] = {
@@ -136,6 +137,7 @@ EXCLUSION_LABELS: dict[Exclusion, str] = {
     Exclusion.REEDS_HIDE_WATER: "wetland plants, which may stand in water unseen",
     Exclusion.SNOW_OR_FROST: "dark to radar, but wet snow or frost is at hand, as dark as water",
     Exclusion.BEYOND_RISK: "not sure enough for the risk that was asked for",
+    Exclusion.NETWORK_AGAINST_PHYSICS: "network and physics disagree, on ground of unknown height above drainage",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ UNTELLABLE = (
     | Exclusion.REEDS_HIDE_WATER
     | Exclusion.SNOW_OR_FROST
     | Exclusion.BEYOND_RISK
+    | Exclusion.NETWORK_AGAINST_PHYSICS
 )
 STEEP_FROM_DEG = 10.0
 HIGH_FROM_M = 20.0
@@ -157,6 +160,16 @@ def _under_trees(evidence: dict[Decider, Evidence], shape: tuple[int, ...]) -> N
     )
 
 
+def against_physics(posterior: Posterior, physics: NDArray[np.float32], terrain: xr.Dataset) -> Bool:
+    """Where a network calls wet what physics calls dry, or the reverse, on ground of unknown height above drainage.
+
+    Networks learn mostly from ground whose height is known. On real chips of which it was not, they were wrong more often than
+    physics, and the two together, where they agree, less often (`docs/fusion.md`).
+    """
+    against = np.asarray((posterior.water > WET_FROM) != (physics > WET_FROM))
+    return against & np.isnan(terrain["hand"].values) if "hand" in terrain else against
+
+
 def map_classes(posterior: Posterior, bits: NDArray[np.uint16], permanent: Bool | None) -> NDArray[np.uint8]:
     """Values of `MapClass`: water where it is likelier than not, by its likeliest kind; then what can't be told."""
     kinds = np.array([_MAP_CLASS[k] for k in FLOODED], np.uint8)
@@ -268,16 +281,16 @@ def layers(
     terrain: xr.Dataset,
     inside: Bool,
     log_share: NDArray[np.float32],
-    answered: Bool | None = None,
+    withheld: Mapping[Exclusion, Bool] = MappingProxyType({}),
 ) -> dict[str, NDArray[np.generic]]:
     """Every layer of the product for one block, by the names of `product.LAYERS`.
 
-    `answered` is where the risk that was asked for allows an answer, where one was asked for.
+    `withheld` is where, for further reasons, no answer is to be given of what was observed.
     """
     seen = seen_of(evidence, (inside.shape[0], inside.shape[1]))
     bits = exclusions(evidence, seen, posterior, terrain, inside, log_share)
-    if answered is not None:
-        bits[~answered & (posterior.sensors > 0)] |= np.uint16(Exclusion.BEYOND_RISK)
+    for reason, where in withheld.items():
+        bits[where & (posterior.sensors > 0)] |= np.uint16(reason)
     unseen = (posterior.sensors == 0) | ~inside
     age = np.full(inside.shape, np.nan, np.float32)
     for who, values in evidence.items():

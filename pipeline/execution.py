@@ -24,7 +24,7 @@ from dask.callbacks import Callback
 from numpy.typing import NDArray
 
 from floodfuse.catalogs.acquisition import Acquisition
-from floodfuse.harmonize.classes import Advisory, Decider, MapClass
+from floodfuse.harmonize.classes import Advisory, Decider, Exclusion, MapClass
 from floodfuse.models import bayes
 from floodfuse.models.conformal import Conformal
 from floodfuse.pipeline import decide
@@ -159,10 +159,13 @@ def layers_of_block(job: Job, weighed: Weighed, fused: Fused, inside: NDArray[np
     """Every layer of the product on one block."""
     evidence, terrain, log_share = weighed
     posterior = fused.posterior
-    answered = None
+    withheld = {}
     if job.conformal is not None and job.risk is not None:
-        answered = job.conformal.answered(posterior.water, job.risk)
-    layers = decide.layers(evidence, posterior, terrain, inside, log_share, answered)
+        withheld[Exclusion.BEYOND_RISK] = ~job.conformal.answered(posterior.water, job.risk)
+    if fused.physics is not None:
+        against = decide.against_physics(posterior, fused.physics, terrain)
+        withheld[Exclusion.NETWORK_AGAINST_PHYSICS] = against
+    layers = decide.layers(evidence, posterior, terrain, inside, log_share, withheld)
     unseen = (posterior.sensors == 0) | ~inside
     if fused.novelty is not None:
         layers[NOVELTY] = np.where(unseen, np.float32(np.nan), fused.novelty)

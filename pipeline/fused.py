@@ -21,10 +21,12 @@ class Fused(NamedTuple):
     Attributes
     ----------
     posterior
+    physics : (y, x), probability of water by Bayes' rule from the same evidence, where a network came to the posterior
     weights : (y, x) of each sensor and of the prior, how much it counted; empty where nobody tells
     novelty : (y, x), above 1 where the network should not be believed without another look; None for Bayes' rule
     """
 
     posterior: Posterior
+    physics: Float32 | None = None
     weights: Mapping[Decider, Float32] = MappingProxyType({})
     novelty: Float32 | None = None

@@ -49,8 +49,8 @@ _LACKS = {
     "landcover": "No land cover: ground hidden by trees or among buildings is not excluded but reported as dry.",
 }
 _UNSURE_NETWORK = (
-    "The network learned from ground whose height above drainage is mostly known, and did worse than --fusion bayes on real chips "
-    "of which it was not: hold the two side by side."
+    "The network learned from ground whose height above drainage is mostly known. Here it is not: where network and physics disagree the "
+    "map gives no answer. --fusion bayes answers more."
 )
 
 

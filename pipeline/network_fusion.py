@@ -80,7 +80,7 @@ class NetworkFusion:
             of[Decider.PRIOR] = sensor_of(inputs.GROUND)
             weights = {who: said.weights[place[sensor]] for who, sensor in of.items()}
         # What decided is told of the evidence: the sensor that spoke most for what the network came to.
-        return Fused(physics._replace(classes=classes, water=water), weights, said.novelty)
+        return Fused(physics._replace(classes=classes, water=water), physics.water, weights, said.novelty)
 
 
 def open_fusion(strategy: str, weights: str | None, workers: int) -> NetworkFusion:

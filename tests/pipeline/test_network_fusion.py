@@ -203,14 +203,21 @@ def without_terrain(archive: Archive, folder: Path) -> Archive:
     return replace(archive, folder=copy, aoi=copy / archive.aoi.relative_to(archive.folder))
 
 
-def test_a_network_on_ground_it_hardly_knows_says_so(archive: Archive, whole: Path, tmp_path: Path) -> None:
-    file, bare = weights(tmp_path, "graybox"), without_terrain(archive, tmp_path / "bare")
-    by_network = load_record(run(bare, tmp_path / "graybox", fusion="graybox", weights=str(file)))
-    by_physics = load_record(run(bare, tmp_path / "bayes"))
-    known = load_record(whole)
-    assert "hand" not in by_network.terrain_known and known.terrain_known["hand"] > 0.95
-    assert [any("--fusion bayes" in w for w in r.warnings) for r in (by_network, by_physics, known)] == [
-        True,
-        False,
-        False,
-    ]
+def test_on_ground_of_unknown_height_a_network_answers_only_where_physics_agrees(
+    archive: Archive, attention: Path, whole: Path, tmp_path: Path
+) -> None:
+    bare = without_terrain(archive, tmp_path / "bare")
+    by_network = run(bare, tmp_path / "attention", fusion="attention", weights=str(attention))
+    by_physics = run(bare, tmp_path / "bayes")
+    records = [load_record(product) for product in (by_network, by_physics, whole)]
+    assert "hand" not in records[0].terrain_known and records[2].terrain_known["hand"] > 0.95
+    assert [any("--fusion bayes" in w for w in r.warnings) for r in records] == [True, False, False]
+    (_, one), (_, two), (_, known) = (layers(product) for product in (by_network, by_physics, whole))
+    seen = one["sensor_count"].values > 0
+    differ = seen & ((one["probability"].values > 0.5) != (two["probability"].values > 0.5))
+    said = (one["exclusion"].values & Exclusion.NETWORK_AGAINST_PHYSICS) > 0
+    assert differ.sum() > 1000 and (seen & ~differ).sum() > 1000
+    assert np.array_equal(said & seen, differ)
+    assert (one["flood_class"].values[differ] == MapClass.EXCLUDED).all()
+    for product in (two, known):
+        assert not (product["exclusion"].values & Exclusion.NETWORK_AGAINST_PHYSICS).any()
