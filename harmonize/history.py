@@ -57,8 +57,8 @@ def flood_llr(evidence: Float32, log_share: Float32) -> Float32:
     """
     n_class = evidence.shape[2]
     # NumPy takes exponentials and logarithms of whole arrays many at a time, compiled loops one by one.
-    likelihood = np.exp(np.asarray(evidence, np.float32)).reshape(-1, n_class)
-    share = np.exp(np.asarray(log_share, np.float32)).reshape(-1, n_class)
+    likelihood = np.exp(np.asarray(evidence, np.float32), order="C").reshape(-1, n_class)
+    share = np.exp(np.asarray(log_share, np.float32), order="C").reshape(-1, n_class)
     out = np.empty(likelihood.shape[0], np.float32)
     _flood_odds(likelihood, share, _N_FLOODED, out)
     return np.log(out, out=out).reshape(evidence.shape[:2])

@@ -43,14 +43,16 @@ def fuse(evidence: dict[Decider, Float32], log_prior: Float32, decided: Float32 
     shape = log_prior.shape[:2]
     n_class = log_prior.shape[2]
     # NumPy takes exponentials of whole arrays many at a time, compiled loops one by one.
-    share = np.exp(np.asarray(log_prior, np.float32)).reshape(-1, n_class)
+    share = np.exp(np.asarray(log_prior, np.float32), order="C").reshape(-1, n_class)
     classes = np.empty_like(share)
     water = np.empty(share.shape[0], np.float32)
     decider = np.empty(share.shape[0], np.uint8)
     count = np.empty(share.shape[0], np.uint8)
     ordered = sorted(evidence)  # sums round by order: the order of a dict changes nothing
     outcome = share[:0, 0] if decided is None else np.ascontiguousarray(decided, np.float32).ravel()
-    likelihoods = tuple(np.exp(np.asarray(evidence[who], np.float32)).reshape(-1, n_class) for who in ordered)
+    likelihoods = tuple(
+        np.exp(np.asarray(evidence[who], np.float32), order="C").reshape(-1, n_class) for who in ordered
+    )
     _fuse(
         share,
         likelihoods or (share[:0],),

@@ -110,15 +110,13 @@ def recommend(
     ----------
     height_known : share of the area on which height above drainage is known, 0 to 1
     """
-    if height_known <= KNOWN_FROM:
-        return _physics(sensors, (_unlike_events(height_known),), {})
     if table is None or (BAYES, sensors) not in table:
         return _physics(sensors, (_nothing_known(sensors, table),), {})
     at_hand = {name: score for (name, subset), score in table.items() if subset == sensors}
     found = {c.name: at_hand[c.name].iou for c in candidates if _known(c, at_hand)} | {
         BAYES: at_hand[BAYES].iou
     }
-    objections = {c.name: _objection(c, at_hand) for c in candidates if c.name != BAYES}
+    objections = {c.name: _objection(c, at_hand, height_known) for c in candidates if c.name != BAYES}
     good = [name for name, objection in objections.items() if objection is None]
     said = tuple(objection for objection in objections.values() if objection)
     if not good:
@@ -139,13 +137,6 @@ def _physics(sensors: Sensors, why: Iterable[str], found: dict[str, float]) -> R
     return Recommendation(BAYES, (*why, closing), tuple(sorted(sensors)), found)
 
 
-def _unlike_events(height_known: float) -> str:
-    return (
-        f"Height above drainage is known on {height_known:.0%} of this area, and on all of the simulated events that networks were "
-        "judged by: their scores say nothing of ground like this. On real chips without it networks did worse than physics."
-    )
-
-
 def _nothing_known(sensors: Sensors, table: Table | None) -> str:
     if not sensors:
         return "No sensor saw more than half of this area, so no score of events is of its kind."
@@ -158,13 +149,18 @@ def _known(candidate: Candidate, at_hand: Mapping[str, Score]) -> bool:
     return candidate.shipped and candidate.name in at_hand
 
 
-def _objection(candidate: Candidate, at_hand: Mapping[str, Score]) -> str | None:
+def _objection(candidate: Candidate, at_hand: Mapping[str, Score], height_known: float) -> str | None:
     """What speaks against a strategy other than Bayes' rule, if anything does."""
     name, shipped, differing = candidate
     if not shipped:
         return f"{name}: its weights do not come with floodfuse, so no score of them is known."
     if name not in at_hand:
         return f"{name}: the table of scores has none of it for the sensors at hand."
+    if height_known <= KNOWN_FROM:
+        return (
+            f"{name}: height above drainage is known on {height_known:.0%} of this area, and on all of the simulated events that it was "
+            "judged by: its score says nothing of ground like this."
+        )
     gain = round(at_hand[name].iou - at_hand[BAYES].iou, 6)  # as the table has them
     if gain < LEAST_GAIN_IOU:
         return (

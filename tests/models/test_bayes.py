@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from floodfuse.harmonize.classes import DRY, FLOODED, Decider, EvidenceClass
-from floodfuse.harmonize.evidence import optical_evidence
+from floodfuse.harmonize.correlation import discounted
+from floodfuse.harmonize.decay import decay_evidence, persistence
+from floodfuse.harmonize.evidence import aggregate, optical_evidence
+from floodfuse.harmonize.history import flood_llr
 from floodfuse.harmonize.prior import log_prior
 from floodfuse.models.bayes import (
     UNDECIDED_NATS,
@@ -225,3 +229,23 @@ def test_flooded_class_is_the_likeliest_of_the_flooded_ones_only() -> None:
     posterior = fuse({Decider.ALOS2: nats}, np.full((1, 4, 8), np.log(1 / 8), np.float32))
     assert (posterior.classes.argmax(axis=-1) == DF).all()
     assert flooded_class(posterior)[0].tolist() == [W, FF, FH, FU]
+
+
+@pytest.mark.parametrize(
+    "laid_out", [np.asfortranarray, lambda x: np.moveaxis(np.moveaxis(x, -1, 0).copy(), 0, -1)]
+)
+def test_how_arrays_lie_in_memory_changes_nothing(laid_out: Callable[[Float32], Float32]) -> None:
+    """Evidence that comes class by class, as networks hold it, or column by column."""
+    evidence, prior = scene(3)
+    moved = {who: laid_out(nats) for who, nats in evidence.items()}
+    assert not any(nats.flags.c_contiguous for nats in moved.values())
+    assert same(fuse(moved, laid_out(prior)), fuse(evidence, prior))
+    p, rho = persistence(0.7), np.full((5, 6), 0.4, np.float32)
+    for who, nats in evidence.items():
+        for once, again in (
+            (flood_llr(nats, prior), flood_llr(moved[who], laid_out(prior))),
+            (decay_evidence(nats, p), decay_evidence(moved[who], p)),
+            (discounted(nats, rho), discounted(moved[who], rho)),
+            (aggregate(nats), aggregate(moved[who])),
+        ):
+            np.testing.assert_array_equal(again, once)

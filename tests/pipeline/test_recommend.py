@@ -51,8 +51,11 @@ def test_without_a_table_it_is_physics() -> None:
 
 def test_where_the_ground_is_not_known_it_is_physics_whatever_the_table_says() -> None:
     found = recommend([PHYSICS, GRAYBOX], ALL, TABLE, 0.5)
-    assert found.strategy == BAYES and found.iou_flood == {}
-    assert "known on 50% of this area" in found.reasons[0] and "So it is bayes" in found.reasons[-1]
+    assert found.strategy == BAYES and found.iou_flood == {"bayes": 0.57, "graybox": 0.61}
+    assert (
+        "graybox: height above drainage is known on 50% of this area" in found.reasons[0]
+        and "So it is bayes" in found.reasons[-1]
+    )
     assert recommend([PHYSICS, GRAYBOX], ALL, TABLE, 0.51).strategy == "graybox"
 
 
