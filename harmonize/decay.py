@@ -38,7 +38,9 @@ _N_FLOODED = len(FLOODED)
 
 # Low plants are the ground of two floods and change places with open water; what sets flooded herbs apart from them fades by itself.
 _RIDER, _CARRIER = int(_FH), int(_DV)
-_FURTHEST_NATS = -40.0  # behind the best class: twenty times what one sensor may say
+_FURTHEST_NATS = (
+    -40.0
+)  # behind the best class: ten times what one sensor may say, and a likelihood that float32 holds
 
 # The same as two indices for each class, one twice where there is but one, for the loop over pixels.
 _PAIR = np.array([(others[0], others[-1]) for _, others in sorted(_COUNTERPARTS.items())])
@@ -104,7 +106,7 @@ def decay_evidence(evidence: NDArray[np.float32], p: Persistence) -> NDArray[np.
 
 @numba.njit(nogil=True, cache=True)
 def _behind_best(evidence: NDArray[np.float32], out: NDArray[np.float32]) -> None:  # pragma: no cover
-    """Nats behind the best class of each pixel, none further than what float32 can hold the exponential of."""
+    """Nats behind the best class of each pixel, (pixel, class), none further than `_FURTHEST_NATS`."""
     for i in range(evidence.shape[0]):
         best = evidence[i, 0]
         for k in range(1, evidence.shape[1]):

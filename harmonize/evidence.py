@@ -147,6 +147,14 @@ def radar_evidence(
     return out.reshape((*shape, _N_CLASS))
 
 
+def likelihoods(nats: Float32) -> Float32:
+    """exp(nats) of (y, x, class), laid out as (pixel, class) for a loop over pixels; NaN stays NaN.
+
+    NumPy takes exponentials of whole arrays many at a time, compiled loops one by one.
+    """
+    return np.exp(np.asarray(nats, np.float32), order="C").reshape(-1, nats.shape[-1])
+
+
 def optical_evidence(water_nats: Float32) -> Float32:
     """Evidence per class of an optical sensor that sees open water and nothing under plants.
 
@@ -159,9 +167,9 @@ def optical_evidence(water_nats: Float32) -> Float32:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _smooth(
+def _smooth(  # pragma: no cover
     values: Float32, n_class: int, kernel: tuple[float, ...], out: Float32
-) -> None:  # pragma: no cover
+) -> None:
     """Means of (row, column x class) weighted down and across over numbers that are there; the others stay NaN.
 
     Row by row, so that what is summed down stays at hand to be summed across.

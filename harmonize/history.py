@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from floodfuse.harmonize.classes import FLOODED
 from floodfuse.harmonize.decay import HALF_LIFE_DAYS, ONSET_PER_DAY
+from floodfuse.harmonize.evidence import likelihoods
 
 Float32 = NDArray[np.float32]
 
@@ -55,12 +56,8 @@ def flood_llr(evidence: Float32, log_share: Float32) -> Float32:
 
     Within +-4 where no class of the evidence lies further than 4 nats behind the best.
     """
-    n_class = evidence.shape[2]
-    # NumPy takes exponentials and logarithms of whole arrays many at a time, compiled loops one by one.
-    likelihood = np.exp(np.asarray(evidence, np.float32), order="C").reshape(-1, n_class)
-    share = np.exp(np.asarray(log_share, np.float32), order="C").reshape(-1, n_class)
-    out = np.empty(likelihood.shape[0], np.float32)
-    _flood_odds(likelihood, share, _N_FLOODED, out)
+    out = np.empty(evidence.shape[0] * evidence.shape[1], np.float32)
+    _flood_odds(likelihoods(evidence), likelihoods(log_share), _N_FLOODED, out)
     return np.log(out, out=out).reshape(evidence.shape[:2])
 
 

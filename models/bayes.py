@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from floodfuse.harmonize.classes import FLOODED, Decider
+from floodfuse.harmonize.evidence import likelihoods
 
 Float32 = NDArray[np.float32]
 
@@ -41,21 +42,16 @@ def fuse(evidence: dict[Decider, Float32], log_prior: Float32, decided: Float32 
     the probability of water, (y, x), that someone else came to.
     """
     shape = log_prior.shape[:2]
-    n_class = log_prior.shape[2]
-    # NumPy takes exponentials of whole arrays many at a time, compiled loops one by one.
-    share = np.exp(np.asarray(log_prior, np.float32), order="C").reshape(-1, n_class)
+    share = likelihoods(log_prior)
     classes = np.empty_like(share)
     water = np.empty(share.shape[0], np.float32)
     decider = np.empty(share.shape[0], np.uint8)
     count = np.empty(share.shape[0], np.uint8)
     ordered = sorted(evidence)  # sums round by order: the order of a dict changes nothing
     outcome = share[:0, 0] if decided is None else np.ascontiguousarray(decided, np.float32).ravel()
-    likelihoods = tuple(
-        np.exp(np.asarray(evidence[who], np.float32), order="C").reshape(-1, n_class) for who in ordered
-    )
     _fuse(
         share,
-        likelihoods or (share[:0],),
+        tuple(likelihoods(evidence[who]) for who in ordered) or (share[:0],),
         np.array(ordered, np.uint8),
         outcome,
         classes,
@@ -74,7 +70,7 @@ def fuse(evidence: dict[Decider, Float32], log_prior: Float32, decided: Float32 
 @numba.njit(nogil=True, cache=True)
 def _fuse(  # pragma: no cover
     share: Float32,
-    likelihoods: tuple[Float32, ...],
+    of_sensor: tuple[Float32, ...],
     sensors: NDArray[np.uint8],
     outcome: Float32,
     classes: Float32,
@@ -102,11 +98,11 @@ def _fuse(  # pragma: no cover
         before, seen = wet / dry, 0
         for s in range(n_sensor):
             moved[s] = 1.0  # by which factor the odds
-            if not np.isfinite(likelihoods[s][i, 0]):
+            if not np.isfinite(of_sensor[s][i, 0]):
                 continue
             seen, wet, dry = seen + 1, 0.0, 0.0
             for k in range(n_class):
-                likelihood = np.float64(likelihoods[s][i, k])
+                likelihood = np.float64(of_sensor[s][i, k])
                 weight[k] *= likelihood
                 if k < n_flooded:
                     wet += share[i, k] * likelihood

@@ -163,8 +163,8 @@ def _under_trees(evidence: dict[Decider, Evidence], shape: tuple[int, ...]) -> N
 def against_physics(posterior: Posterior, physics: NDArray[np.float32], terrain: xr.Dataset) -> Bool:
     """Where a network calls wet what physics calls dry, or the reverse, on ground of unknown height above drainage.
 
-    Networks learn mostly from ground whose height is known. On real chips of which it was not, they were wrong more often than
-    physics, and the two together, where they agree, less often (`docs/fusion.md`).
+    (y, x) all. Networks learn mostly from ground whose height is known. On real chips of which it was not, physics was mostly right
+    where the two disagreed (`docs/fusion.md`, `benchmarks/real_floods.py`).
     """
     against = np.asarray((posterior.water > WET_FROM) != (physics > WET_FROM))
     return against & np.isnan(terrain["hand"].values) if "hand" in terrain else against

@@ -31,10 +31,12 @@ class _Kept:
         self._mine = threading.local()
 
     def start(self) -> None:
+        """One more asks for it."""
         with self._lock:
             self._askers += 1
 
     def end(self) -> None:
+        """One less; with the last, all files are closed."""
         with self._lock:
             self._askers -= 1
             if self._askers:
