@@ -30,7 +30,8 @@ from floodfuse.harmonize.radiometry import noise_gamma0
 from floodfuse.harmonize.speckle import log_moments_db
 from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.models.bayes import Posterior, fuse
-from floodfuse.pipeline import decide
+from floodfuse.pipeline import decide, ground
+from floodfuse.pipeline.exclusions import exclusions
 from floodfuse.pipeline.weigh import Evidence
 
 RESOLUTION_M = 10.0
@@ -223,11 +224,11 @@ def answer(chip: Chip, evidence: dict[Decider, Evidence], log_share: Float32) ->
     terrain = terrain_of(chip)
     inside = np.ones(chip.truth.shape, bool)
     seen = decide.seen_of(evidence, (log_share.shape[0], log_share.shape[1]))
-    bits = decide.exclusions(evidence, seen, posterior, terrain, inside, log_share)
-    classes = decide.map_classes(posterior, bits, decide.permanent_water(terrain))
+    bits = exclusions(evidence, seen, posterior, terrain, inside, log_share)
+    classes = decide.map_classes(posterior, bits, ground.permanent_water(terrain))
     return Answer(evidence, log_share, posterior, bits, classes)
 
 
 def prior_of(chip: Chip) -> Float32:
     """ln prior of every class from the chip's maps, (y, x, class)."""
-    return decide.prior_of(terrain_of(chip), chip.truth.shape)
+    return ground.prior_of(terrain_of(chip), chip.truth.shape)

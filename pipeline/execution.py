@@ -29,8 +29,10 @@ from floodfuse.models import bayes
 from floodfuse.models.conformal import Conformal
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
+from floodfuse.pipeline.exclusions import against_physics
 from floodfuse.pipeline.fused import Fused
 from floodfuse.pipeline.grid import Grid, area_mask
+from floodfuse.pipeline.ground import permanent_water, prior_of
 from floodfuse.pipeline.ingest.kept_open import keeping_open
 from floodfuse.pipeline.product import NOVELTY, weight_layer
 from floodfuse.pipeline.publish import zarr_store
@@ -124,7 +126,7 @@ def weigh_block(job: Job, block: Grid) -> Weighed:
     padded = block.padded(HALO_PX)
     scene = read_scene(job.acquisitions, padded)
     terrain = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
-    log_share = decide.prior_of(terrain, padded.shape)
+    log_share = prior_of(terrain, padded.shape)
     found = weigh(job.acquisitions, scene, padded, job.time, log_share, job.speckle)
     inner = slice(HALO_PX, -HALO_PX)
     return Weighed(found, terrain, log_share).part(inner, inner)
@@ -148,7 +150,7 @@ def map_block(job: Job, block: Grid) -> tuple[Layers, Tally]:
     inside = area_mask(shapely.from_wkb(job.outline), block)
     layers = layers_of_block(job, weighed, fused, inside)
     evidence, terrain, _ = weighed
-    tally = _tally(layers, evidence, decide.permanent_water(terrain), inside)
+    tally = _tally(layers, evidence, permanent_water(terrain), inside)
     tally.known = Counter(
         {str(n): int((_is_known(v.values) & inside).sum()) for n, v in terrain.data_vars.items()}
     )
@@ -163,7 +165,7 @@ def layers_of_block(job: Job, weighed: Weighed, fused: Fused, inside: NDArray[np
     if job.conformal is not None and job.risk is not None:
         withheld[Exclusion.BEYOND_RISK] = ~job.conformal.answered(posterior.water, job.risk)
     if fused.physics is not None:
-        against = decide.against_physics(posterior, fused.physics, terrain)
+        against = against_physics(posterior, fused.physics, terrain)
         withheld[Exclusion.NETWORK_AGAINST_PHYSICS] = against
     layers = decide.layers(evidence, posterior, terrain, inside, log_share, withheld)
     unseen = (posterior.sensors == 0) | ~inside

@@ -21,9 +21,9 @@ from floodfuse.models.networks.views import sensor_of
 from floodfuse.models.tiles import Span, Window
 from floodfuse.models.weights.files import Card, WeightsError, checksum, load
 from floodfuse.models.weights.shipped import shipped
-from floodfuse.pipeline.decide import permanent_water
 from floodfuse.pipeline.fused import Fused
 from floodfuse.pipeline.grid import Grid
+from floodfuse.pipeline.ground import permanent_water
 from floodfuse.pipeline.product import WeightsRecord
 from floodfuse.pipeline.weigh import Evidence, days_of
 

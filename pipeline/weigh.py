@@ -90,6 +90,14 @@ class Evidence(NamedTuple):
         """(y, x, class) nats, as if the sensor were alone."""
         return self.nats if self.before_pooling is None else self.before_pooling
 
+    @property
+    def spoke_hours(self) -> Float32:
+        """When the acquisition that speaks for the sensor saw each pixel, hours after the product's time; NaN where none did."""
+        spoke = np.full(self.age_hours.shape, np.nan, np.float32)
+        for passed in self.passes:  # nearest in time first
+            spoke = np.where(np.isnan(spoke) & np.isfinite(passed.llr), np.float32(24.0 * passed.days), spoke)
+        return spoke
+
 
 @lru_cache(maxsize=24)  # one a pass: 25 MB for a whole Sentinel-1 swath
 def _table_once(*of: Any) -> JointTable:

@@ -11,6 +11,7 @@ from floodfuse.harmonize.classes import Advisory, Decider, EvidenceClass, Exclus
 from floodfuse.harmonize.history import Pass
 from floodfuse.models.bayes import fuse
 from floodfuse.pipeline import decide
+from floodfuse.pipeline.ground import prior_of
 from floodfuse.pipeline.weigh import Evidence
 
 TREES, CROPS, TOWN, WETLAND = 10, 40, 50, 90
@@ -47,7 +48,7 @@ def terrain(**layers: float) -> xr.Dataset:
 def decided(
     evidence: dict[Decider, Evidence], ground: xr.Dataset, inside: bool = True
 ) -> dict[str, NDArray[np.generic]]:
-    share = decide.prior_of(ground, (1, 1))
+    share = prior_of(ground, (1, 1))
     posterior = fuse({who: e.nats for who, e in evidence.items()}, share)
     return decide.layers(evidence, posterior, ground, np.full((1, 1), inside), share)
 

@@ -13,7 +13,7 @@ import rasterio
 from floodfuse.catalogs.acquisition import Acquisition, Asset, Radiometry, Scale, Sensor
 from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.models.bayes import fuse
-from floodfuse.pipeline import decide
+from floodfuse.pipeline import ground
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.scene import prepare, read_scene
@@ -98,7 +98,7 @@ def test_a_sensor_without_values_equals_one_not_supplied_to_the_last_bit(tmp_pat
         assets={"green": Asset(href=reflectance), "nir": Asset(href=reflectance)},
         radiometry=Radiometry.REFLECTANCE,
     )
-    share = decide.prior_of(read_scene([], GRID).to_dataset(), GRID.shape)
+    share = ground.prior_of(read_scene([], GRID).to_dataset(), GRID.shape)
     alone = fuse({who: e.nats for who, e in weighed(seen).items()}, share)
     with_clouds = fuse({who: e.nats for who, e in weighed(seen, clouded).items()}, share)
     for name in alone._fields:
