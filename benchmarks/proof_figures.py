@@ -171,23 +171,26 @@ def flooded_forest(table: dict[str, Any]) -> Figure:
 
 
 def risk_coverage(proof: Proof) -> Figure:
-    """Error of the surest pixels against their share, by mechanism, with all sensors and with radar alone."""
+    """What is wrong among the surest pixels, both as shares of all pixels, by mechanism; a line ends where answers do."""
     figure, axes = _styled(1, 2, (9.2, 3.9), sharey=True)
     for axis, config in zip(axes, ("C+L+optical", "C+L"), strict=True):
         for kind in ("flood", *MECHANISM_CLASS):
             coverage, error = proof.risk[f"{kind} {config}"]
+            answered, colour = 100 * coverage, _MECHANISM_COLOUR[kind]
             axis.plot(
-                100 * coverage, 100 * error, color=_MECHANISM_COLOUR[kind], label=_MECHANISM_NAME[kind],
+                answered, answered * error, color=colour, label=_MECHANISM_NAME[kind],
                 linewidth=2.6 if kind == "flood" else 1.8,
             )  # fmt: skip
+            axis.plot(answered[-1], answered[-1] * error[-1], "o", color=colour, markersize=5)
+        axis.plot([0, 100], [0, 100], color=FAINT, linewidth=1.0, linestyle=":", label="all wrong")
         axis.set_title("C + L + optical" if "optical" in config else "C + L")
-        axis.set_xlabel("surest pixels taken (% of answered)")
+        axis.set_xlabel("answered, the surest first (% of all pixels)")
         axis.set_xlim(0, 100)
-        axis.set_ylim(0, None)
-    axes[0].set_ylabel("wrong among them (%)")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        axis.set_ylim(0, 60)
+    axes[0].set_ylabel("wrong (% of all pixels)")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.set(wspace=0.05)  # type: ignore[call-arg]
-    _about(figure, "Errors against certainty on what no class models      synthetic, generator B")
+    _about(figure, "Answers and errors on what no class models      synthetic, generator B")
     return figure

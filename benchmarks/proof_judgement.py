@@ -201,7 +201,10 @@ def all_dry(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def held_out(records: Sequence[Record]) -> tuple[dict[str, Any], dict[str, tuple[Float, Float]]]:
-    """What the product says of mechanisms that no class models, and how its errors fall with certainty."""
+    """What the product says of mechanisms that no class models, and how errors grow as less sure pixels are answered.
+
+    The second: share of all pixels that the surest ones are, up to those answered, and what share of them is wrong.
+    """
     table: dict[str, Any] = {}
     risk: dict[str, tuple[Float, Float]] = {}
     for kind in ("flood", *MECHANISM_CLASS):
@@ -218,7 +221,7 @@ def held_out(records: Sequence[Record]) -> tuple[dict[str, Any], dict[str, tuple
             wrong = told & ((p > 0.5) != flooded)
             certain = np.maximum(p, 1.0 - p) > _CERTAIN
             coverage, error = proof_statistics.risk_coverage(p[told], flooded[told])
-            risk[f"{kind} {name}"] = coverage, error
+            risk[f"{kind} {name}"] = coverage * told.mean(), error
             table[f"{kind} {name}"] = {
                 "pixels": int(at_work.sum()),
                 "truly_flooded": float(flooded.mean()),

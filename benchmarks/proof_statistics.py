@@ -197,8 +197,10 @@ def _logits(share: Float) -> Float:
 def risk_coverage(probability: Float, flooded: Bool, points: int = 40) -> tuple[Float, Float]:
     """Error rate of the most certain pixels against the share of pixels taken: (coverage, error).
 
-    Certainty is max(p, 1 - p); p above 0.5 is called flooded.
+    Certainty is max(p, 1 - p); p above 0.5 is called flooded. Where nothing was answered, nothing is wrong.
     """
+    if not probability.size:
+        return np.zeros(points), np.zeros(points)
     order = np.argsort(-np.maximum(probability, 1.0 - probability), kind="stable")
     wrong = np.cumsum(((probability > 0.5) != flooded)[order])
     coverage = np.linspace(1.0 / points, 1.0, points)

@@ -123,6 +123,7 @@ class Exclusion(IntFlag):
     SNOW_OR_FROST = 512
     BEYOND_RISK = 1024
     NETWORK_AGAINST_PHYSICS = 2048
+    SMOOTH_GROUND = 4096
 
 
 EXCLUSION_LABELS: dict[Exclusion, str] = {
@@ -138,6 +139,7 @@ EXCLUSION_LABELS: dict[Exclusion, str] = {
     Exclusion.SNOW_OR_FROST: "dark to radar, but wet snow or frost is at hand, as dark as water",
     Exclusion.BEYOND_RISK: "not sure enough for the risk that was asked for",
     Exclusion.NETWORK_AGAINST_PHYSICS: "network and physics disagree, on ground of unknown height above drainage",
+    Exclusion.SMOOTH_GROUND: "water by L band alone, to which smooth wet ground is as dark",
 }
 
 

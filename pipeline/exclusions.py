@@ -7,14 +7,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from floodfuse.harmonize import advisory
-from floodfuse.harmonize.classes import FLOODED, Decider, Exclusion
+from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass, Exclusion
 from floodfuse.harmonize.prior import BUILT_UP, TREE_COVER, WETLAND_COVER
-from floodfuse.models.bayes import Posterior
-from floodfuse.pipeline.ground import ground_of, permanent_water
+from floodfuse.models.bayes import Posterior, flooded_class, fuse
+from floodfuse.pipeline.ground import ground_of, half_life_of, permanent_water
 from floodfuse.pipeline.weigh import Evidence
 
 WET_FROM = 0.5
-SPOKE_NATS = 0.5  # evidence below which no sensor has told flooded from dry under trees
+SPOKE_NATS = 0.5  # evidence below which no sensor has told flooded from dry under trees, or among herbs
 POSSIBLE_FROM = (
     0.05  # prior share of flooding below which there is nothing that trees or buildings could hide
 )
@@ -28,6 +28,7 @@ UNTELLABLE = (
     | Exclusion.SNOW_OR_FROST
     | Exclusion.BEYOND_RISK
     | Exclusion.NETWORK_AGAINST_PHYSICS
+    | Exclusion.SMOOTH_GROUND
 )
 STEEP_FROM_DEG = 10.0
 HIGH_FROM_M = 20.0
@@ -55,13 +56,14 @@ def exclusions(
         Exclusion.STEEP_OR_HIGH: _steep_or_high(terrain, inside.shape),
         Exclusion.EVIDENCE_TOO_WEAK: ~unseen & _rests_on_prior(posterior, before),
         Exclusion.SNOW_OR_FROST: _may_be_snow(seen, posterior, terrain),
+        Exclusion.SMOOTH_GROUND: _may_be_smooth_ground(evidence, posterior, terrain, log_share),
     }
     bits = np.zeros(inside.shape, np.uint16)
     for who, values in evidence.items():
         reason = Exclusion.CLOUD if who is Decider.SENTINEL2 else Exclusion.LAYOVER_OR_SHADOW
         bits[values.hidden] |= np.uint16(reason)
     if "landcover" in terrain:
-        reasons |= _hiding_cover(seen, posterior, terrain["landcover"].values, before)
+        reasons |= _hiding_cover(evidence, seen, posterior, terrain["landcover"].values, before)
     for reason, where in reasons.items():
         bits[where] |= np.uint16(reason)
     return bits
@@ -77,6 +79,7 @@ def _steep_or_high(terrain: xr.Dataset, shape: tuple[int, ...]) -> Bool:
 
 
 def _hiding_cover(
+    evidence: dict[Decider, Evidence],
     seen: advisory.Seen,
     posterior: Posterior,
     cover: NDArray[np.uint8],
@@ -84,20 +87,31 @@ def _hiding_cover(
 ) -> dict[Exclusion, Bool]:
     """Where "dry" is no answer, for what stands there hides water that terrain lets in.
 
-    Trees, unless a sensor reached the ground; the plants of wetlands, unless dry ground is sure (water between stems
-    brightens or darkens with their spacing, harmonization.md 3.5); buildings always: intensity is no proof of dry streets.
+    Trees, unless a sensor reached the ground; the plants of wetlands, unless sensors told them from plants that stand in water
+    (which brightens or darkens with the spacing of stems, harmonization.md 3.5); buildings always: intensity is no proof of dry streets.
     """
     dry = (posterior.sensors > 0) & (posterior.water < WET_FROM)
     dry &= before > POSSIBLE_FROM
     told = (
         np.zeros(dry.shape, bool) if seen.l_under_trees is None else np.abs(seen.l_under_trees) >= SPOKE_NATS
     )
-    unsure = posterior.water > UNTOLD[0]
+    wetland = dry & np.isin(cover, WETLAND_COVER)
+    unsure = (posterior.water > UNTOLD[0])[wetland] | (_flooded_herbs(evidence, wetland) > -SPOKE_NATS)
+    wetland[wetland] = unsure
     return {
         Exclusion.CANOPY_HIDES_GROUND: dry & np.isin(cover, TREE_COVER) & ~told,
-        Exclusion.REEDS_HIDE_WATER: dry & np.isin(cover, WETLAND_COVER) & unsure,
+        Exclusion.REEDS_HIDE_WATER: wetland,
         Exclusion.BUILT_UP: dry & np.isin(cover, BUILT_UP),
     }
+
+
+def _flooded_herbs(evidence: dict[Decider, Evidence], where: Bool) -> NDArray[np.float32]:
+    """Evidence of all sensors for flooded over dry herbs at the pixels asked for, (pixel,) nats."""
+    told = np.zeros(int(where.sum()), np.float32)
+    for e in evidence.values():
+        nats = e.nats[where]
+        told += np.nan_to_num(nats[:, EvidenceClass.FLOODED_HERB] - nats[:, EvidenceClass.DRY_LOW_VEG])
+    return told
 
 
 def _may_be_snow(seen: advisory.Seen, posterior: Posterior, terrain: xr.Dataset) -> Bool:
@@ -107,6 +121,40 @@ def _may_be_snow(seen: advisory.Seen, posterior: Posterior, terrain: xr.Dataset)
     cold = advisory.frost_or_snow(seen, ground_of(terrain), shape)
     always = permanent_water(terrain)
     return (posterior.water > WET_FROM) & cold & ~told & (True if always is None else ~always)
+
+
+def _may_be_smooth_ground(
+    evidence: dict[Decider, Evidence],
+    posterior: Posterior,
+    terrain: xr.Dataset,
+    log_share: NDArray[np.float32],
+) -> Bool:
+    """Where open water is the answer of L band alone, though others looked while the ground was the same. Never on permanent water.
+
+    Roughness of a centimetre, as of fresh mud, is smooth at 24 cm and rough at 5.5 cm (harmonization.md 3.3, 4.7): L band can't tell it from
+    water. Others bear it out where they tell open water from bare soil by 1 nat, or would come to water without L band.
+    They were asked where they looked no further from its pass than half of the floods stay.
+    """
+    l_band = evidence.get(Decider.ALOS2)
+    others = {who: e for who, e in evidence.items() if who is not Decider.ALOS2}
+    found = (posterior.water > WET_FROM) & (flooded_class(posterior) == EvidenceClass.OPEN_WATER)
+    always = permanent_water(terrain)
+    if always is not None:
+        found &= ~always
+    if l_band is None or not others or not found.any():
+        return np.zeros(found.shape, bool)
+    asked = np.zeros(found.shape, bool)
+    for other in others.values():
+        apart_days = np.abs(other.spoke_hours - l_band.spoke_hours) / 24.0
+        asked |= apart_days <= half_life_of(terrain)
+        over_soil = (
+            other.unpooled[..., EvidenceClass.OPEN_WATER] - other.unpooled[..., EvidenceClass.BARE_SOIL]
+        )
+        found &= ~(over_soil >= advisory.SAYS_NATS)
+    found &= asked
+    without = fuse({who: e.unpooled[found][:, None] for who, e in others.items()}, log_share[found][:, None])
+    found[found] = without.water[:, 0] <= WET_FROM
+    return found
 
 
 def _rests_on_prior(posterior: Posterior, before: NDArray[np.float32]) -> Bool:

@@ -78,6 +78,7 @@ EXCLUSION_COLOURS: dict[Exclusion, Rgba] = {
     Exclusion.SNOW_OR_FROST: (196, 220, 232, 255),
     Exclusion.BEYOND_RISK: (224, 208, 176, 255),
     Exclusion.NETWORK_AGAINST_PHYSICS: (232, 168, 150, 255),
+    Exclusion.SMOOTH_GROUND: (150, 132, 110, 255),
 }
 EVIDENCE_COLOURS: dict[EvidenceClass, Rgba] = {
     EvidenceClass.OPEN_WATER: (46, 142, 210, 255),

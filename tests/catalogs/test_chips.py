@@ -219,6 +219,8 @@ def test_held_out_mechanisms_come_only_when_asked_for_and_keep_their_class() -> 
             assert (CLASS_OF_STATE[states[at_work]] == expected[name]).all()
             assert (ground.mechanism[at_work] == kind).all()
             share[name] += int(at_work.sum())
+            if kind is Mechanism.FLOODED_REEDS:  # they stand there for years: the map shows them
+                assert (ground.cover[ground.mechanism == kind] == 90).all()
     assert min(share.values()) > 500, share
     plain = simulate_chip(3, size=SIZE)
     windy = simulate_chip(3, size=SIZE, mechanisms=["windy_lake"])

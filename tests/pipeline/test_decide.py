@@ -110,6 +110,8 @@ def test_reeds_on_low_ground_are_dry_only_where_a_radar_says_so() -> None:
     assert class_of(either, terrain(landcover=CROPS, hand=0.5)) == MapClass.DRY_LAND
     dry = {Decider.SENTINEL1: evidence_for(EvidenceClass.DRY_LOW_VEG, 4.0)}
     assert class_of(dry, terrain(landcover=WETLAND, hand=0.5)) == MapClass.DRY_LAND
+    # Rarely flooded ground where no sensor tells: the prior alone makes no plant of a wetland dry.
+    assert class_of(either, terrain(landcover=WETLAND, hand=8.0)) == MapClass.EXCLUDED
 
 
 def test_where_snow_is_seen_a_radar_alone_finds_no_water() -> None:
@@ -220,6 +222,42 @@ def test_old_evidence_is_flagged_by_how_long_water_stays_there() -> None:
     water = at(Decider.SENTINEL1, W, 3.0, -80.0)
     high, low = (int(decided(water, terrain(hand=h))["advisory"][0, 0]) for h in (5.0, 0.5))
     assert high & Advisory.EVIDENCE_OLD and not low & Advisory.EVIDENCE_OLD
+
+
+def both_radars(c_water: float, c_hours: float = 6.0) -> dict[Decider, Evidence]:
+    """L band that says open water by 3 nats over all else, and C band that says it by `c_water` over bare soil."""
+    radars = at(Decider.ALOS2, W, 3.0, 0.0) | at(Decider.SENTINEL1, W, 3.0, c_hours)
+    values = radars[Decider.SENTINEL1].nats.copy()
+    values[..., SOIL] = -c_water
+    return radars | {Decider.SENTINEL1: radars[Decider.SENTINEL1]._replace(nats=values)}
+
+
+def test_open_water_by_l_band_alone_is_no_answer_where_another_sensor_looked_in_vain() -> None:
+    found = decided(both_radars(-1.5), terrain(hand=0.5))
+    assert found["flood_class"][0, 0] == MapClass.EXCLUDED
+    assert int(found["exclusion"][0, 0]) & Exclusion.SMOOTH_GROUND
+    assert found["probability"][0, 0] > 0.6  # what evidence comes to is told all the same
+    assert class_of(both_radars(1.5), terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
+    assert (
+        class_of(both_radars(0.5), terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
+    )  # so C band alone has it
+    alone = at(Decider.ALOS2, W, 3.0, 0.0)
+    assert class_of(alone, terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
+    assert class_of(alone | {Decider.SENTINEL1: blind()}, terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
+    camera = at(Decider.SENTINEL2, W, 3.0, 30.0)
+    assert class_of(both_radars(-1.5) | camera, terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
+    assert class_of(both_radars(-1.5), terrain(permanent_water=95.0)) == MapClass.PERMANENT_WATER
+
+
+def test_a_sensor_was_asked_only_while_the_ground_was_the_same() -> None:
+    """Floods stay ten days on the lowest ground and two on higher: what looked later is no witness against water."""
+    for days, hand, expected in (
+        (4.0, 0.5, MapClass.EXCLUDED),
+        (-4.0, 0.5, MapClass.EXCLUDED),
+        (11.0, 0.5, MapClass.OPEN_FLOOD_WATER),
+        (4.0, 3.5, MapClass.OPEN_FLOOD_WATER),
+    ):
+        assert class_of(both_radars(-1.5, 24.0 * days), terrain(hand=hand)) == expected, (days, hand)
 
 
 def test_optical_tells_sand_from_water_only_within_a_day_of_the_radar() -> None:
