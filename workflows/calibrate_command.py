@@ -15,6 +15,9 @@ from floodfuse.workflows.options import Quiet
 from floodfuse.workflows.weights_option import BAYES, open_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from floodfuse.models.chips import ChipSource
     from floodfuse.models.networks.fusion import FusionNetwork
     from floodfuse.models.weights.files import Card
 
@@ -80,10 +83,17 @@ def calibrate_command(
     if card is None:
         write_whole(out, (conformal.model_dump_json() + "\n").encode())
     else:
-        save(network, card.model_copy(update={"conformal": conformal}), out)
+        told = {"conformal": conformal, "calibrated_by": _chips_in_words(source, cases)}
+        save(network, card.model_copy(update=told), out)
     if not quiet:
         of = "" if card is None else f", temperature {float(network.temperature):.2f}"
         console.say(f"{out}: calibrated by {len(source.chips)} chips{of}.")
+
+
+def _chips_in_words(source: ChipSource, cases: Sequence[Sequence[str]]) -> str:
+    """By which chips, and with what left out of them."""
+    dropped = ", ".join("without " + " and ".join(case) if case else "whole" for case in cases)
+    return f"{len(source.chips)} chips of {source.name} {source.split}: {dropped}"
 
 
 def _pooled_by(

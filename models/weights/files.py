@@ -50,7 +50,11 @@ class Card(BaseModel):
     judging: tuple[str, ...] = Field(description="chips held out altogether")
     scores: dict[str, Any] = Field(description="on the chips by which they were chosen")
     conformal: Conformal | None = Field(
-        default=None, description="what it takes to answer at a risk, by the chips by which they were chosen"
+        default=None, description="what it takes to answer at a risk, by the chips it was calibrated by"
+    )
+    calibrated_by: str | None = Field(
+        default=None,
+        description="chips of a calibration of its own; None where those that chose the weights did it",
     )
 
 
