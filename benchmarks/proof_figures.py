@@ -182,11 +182,11 @@ def risk_coverage(proof: Proof) -> Figure:
                 linewidth=2.6 if kind == "flood" else 1.8,
             )  # fmt: skip
             axis.plot(answered[-1], answered[-1] * error[-1], "o", color=colour, markersize=5)
-        axis.plot([0, 100], [0, 100], color=FAINT, linewidth=1.0, linestyle=":", label="all wrong")
+        axis.axline((0, 0), slope=1, color=FAINT, linewidth=1.0, linestyle=":", label="all wrong")
         axis.set_title("C + L + optical" if "optical" in config else "C + L")
         axis.set_xlabel("answered, the surest first (% of all pixels)")
         axis.set_xlim(0, 100)
-        axis.set_ylim(0, 60)
+        axis.set_ylim(0, max(60.0, axis.dataLim.y1))
     axes[0].set_ylabel("wrong (% of all pixels)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     engine = figure.get_layout_engine()

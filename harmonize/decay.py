@@ -38,9 +38,8 @@ _N_FLOODED = len(FLOODED)
 
 # Low plants are the ground of two floods and change places with open water; what sets flooded herbs apart from them fades by itself.
 _RIDER, _CARRIER = int(_FH), int(_DV)
-_FURTHEST_NATS = (
-    -40.0
-)  # behind the best class: ten times what one sensor may say, and a likelihood that float32 holds
+# Behind the best class: ten times what one sensor may say, and a likelihood that float32 holds.
+_FURTHEST_NATS = -40.0
 
 # The same as two indices for each class, one twice where there is but one, for the loop over pixels.
 _PAIR = np.array([(others[0], others[-1]) for _, others in sorted(_COUNTERPARTS.items())])

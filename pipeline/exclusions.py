@@ -15,9 +15,8 @@ from floodfuse.pipeline.weigh import Evidence
 
 WET_FROM = 0.5
 SPOKE_NATS = 0.5  # evidence below which no sensor has told flooded from dry under trees, or among herbs
-POSSIBLE_FROM = (
-    0.05  # prior share of flooding below which there is nothing that trees or buildings could hide
-)
+# Prior share of flooding below which there is nothing that trees, plants or buildings could hide.
+POSSIBLE_FROM = 0.05
 UNTOLD = (0.2, 0.8)  # probabilities between which a map must not rest on the prior alone
 WEAKEST_NATS = 0.02  # by which evidence must have moved the odds
 UNTELLABLE = (
@@ -119,8 +118,13 @@ def _may_be_snow(seen: advisory.Seen, posterior: Posterior, terrain: xr.Dataset)
     shape = (posterior.water.shape[0], posterior.water.shape[1])
     told = np.zeros(shape, bool) if seen.optical_water is None else seen.optical_water >= advisory.SAYS_NATS
     cold = advisory.frost_or_snow(seen, ground_of(terrain), shape)
+    return (posterior.water > WET_FROM) & cold & ~told & _usually_land(terrain, shape)
+
+
+def _usually_land(terrain: xr.Dataset, shape: tuple[int, int]) -> Bool:
+    """Where water is not permanent, or no layer says whether it is; (y, x)."""
     always = permanent_water(terrain)
-    return (posterior.water > WET_FROM) & cold & ~told & (True if always is None else ~always)
+    return np.ones(shape, bool) if always is None else ~always
 
 
 def _may_be_smooth_ground(
@@ -135,18 +139,19 @@ def _may_be_smooth_ground(
     water. Others bear it out where they tell open water from bare soil by 1 nat, or would come to water without L band.
     They were asked where they looked no further from its pass than half of the floods stay.
     """
+    shape = (posterior.water.shape[0], posterior.water.shape[1])
+    asked = np.zeros(shape, bool)
     l_band = evidence.get(Decider.ALOS2)
     others = {who: e for who, e in evidence.items() if who is not Decider.ALOS2}
+    if l_band is None or not others:
+        return asked
     found = (posterior.water > WET_FROM) & (flooded_class(posterior) == EvidenceClass.OPEN_WATER)
-    always = permanent_water(terrain)
-    if always is not None:
-        found &= ~always
-    if l_band is None or not others or not found.any():
-        return np.zeros(found.shape, bool)
-    asked = np.zeros(found.shape, bool)
+    found &= _usually_land(terrain, shape)
+    if not found.any():
+        return found
+    l_hours, half_life_hours = l_band.spoke_hours, 24.0 * half_life_of(terrain)
     for other in others.values():
-        apart_days = np.abs(other.spoke_hours - l_band.spoke_hours) / 24.0
-        asked |= apart_days <= half_life_of(terrain)
+        asked |= np.abs(other.spoke_hours - l_hours) <= half_life_hours
         over_soil = (
             other.unpooled[..., EvidenceClass.OPEN_WATER] - other.unpooled[..., EvidenceClass.BARE_SOIL]
         )

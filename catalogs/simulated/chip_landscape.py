@@ -114,9 +114,8 @@ def make_ground(size: int, dry: bool, mechanisms: tuple[Mechanism, ...], rng: np
     cover = _cover(hand, slope, permanent, distance - half_width, stands, patches, shore, parcels, rng)
     depth = _depth(hand, permanent, hills, dry, rng)
     code = _mechanisms(hand, depth, cover, permanent, parcels, dry, mechanisms, rng)
-    cover[code == Mechanism.FLOODED_REEDS] = (
-        WETLAND  # on the ground and on the map, as `mechanisms.place` has it
-    )
+    # On the ground and on the map, as `mechanisms.place` has it.
+    cover[code == Mechanism.FLOODED_REEDS] = WETLAND
     fall = float(np.exp(rng.uniform(np.log(0.05), np.log(0.5))))
     return Ground(hand, slope, cover, permanent.astype(np.uint8), parcels, depth, fall, code)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from floodfuse.catalogs.simulated import chip_landscape, chip_optical, chip_radar, resampling
 from floodfuse.catalogs.simulated.chips import MECHANISMS, Chip, chip_seed, chips, simulate_chip
+from floodfuse.catalogs.simulated.cover import WETLAND
 from floodfuse.catalogs.simulated.flood import Mechanism
 from floodfuse.catalogs.simulated.latents import CLASS_OF_STATE, Field, State
 from floodfuse.catalogs.simulated.multilook import multilook, side_tap
@@ -220,7 +221,7 @@ def test_held_out_mechanisms_come_only_when_asked_for_and_keep_their_class() -> 
             assert (ground.mechanism[at_work] == kind).all()
             share[name] += int(at_work.sum())
             if kind is Mechanism.FLOODED_REEDS:  # they stand there for years: the map shows them
-                assert (ground.cover[ground.mechanism == kind] == 90).all()
+                assert (ground.cover[ground.mechanism == kind] == WETLAND).all()
     assert min(share.values()) > 500, share
     plain = simulate_chip(3, size=SIZE)
     windy = simulate_chip(3, size=SIZE, mechanisms=["windy_lake"])
