@@ -11,13 +11,15 @@ from floodfuse.catalogs.datasets.folder import CHIPS_FILE, ChipFolder
 from floodfuse.catalogs.datasets.ombria import Ombria
 from floodfuse.catalogs.datasets.sen1floods11 import Sen1Floods11
 from floodfuse.catalogs.errors import BadRequest
+from floodfuse.catalogs.simulated.chip_lands import Land
+from floodfuse.catalogs.simulated.chips import LANDS
 from floodfuse.models.chips import ChipSource
 from floodfuse.pipeline.settings import read_yaml
 from floodfuse.pipeline.simulated_chips import SimulatedChips
 
 DATASETS = ("ombria", "sen1floods11", "folder", "simulated")
 _HOLDS = {"ombria": "OMBRIA", "sen1floods11": "Sen1Floods11", "folder": f"{CHIPS_FILE} and its chips"}
-_SIMULATED = re.compile(r"([AB])-(\d+)-(\d+)$")
+_SIMULATED = re.compile(rf"([AB])-(\d+)-(\d+)(?:-({'|'.join(LANDS)}))?$")
 
 
 def open_dataset(name: str, root: Path, split: str) -> ChipSource:
@@ -27,7 +29,7 @@ def open_dataset(name: str, root: Path, split: str) -> ChipSource:
     ----------
     name : of `DATASETS`
     root : folder that holds it; of simulated chips, the folder in which they are kept
-    split : its part; of simulated chips WORLD-SEED-COUNT, such as A-101-500
+    split : its part; of simulated chips WORLD-SEED-COUNT, such as A-101-500, in valleys; WORLD-SEED-COUNT-LAND elsewhere
 
     Raises
     ------
@@ -46,8 +48,11 @@ def open_dataset(name: str, root: Path, split: str) -> ChipSource:
         return _described(root, split)
     asked = _SIMULATED.match(split)
     if asked is None or int(asked[3]) < 1:
-        raise BadRequest(f"split '{split}': simulated chips are WORLD-SEED-COUNT, such as A-101-500.")
-    chips = SimulatedChips(root, asked[1], int(asked[2]), int(asked[3]))
+        raise BadRequest(
+            f"split '{split}': simulated chips are WORLD-SEED-COUNT, such as A-101-500, or WORLD-SEED-COUNT-LAND, "
+            f"with a land of {', '.join(LANDS)}."
+        )
+    chips = SimulatedChips(root, asked[1], int(asked[2]), int(asked[3]), asked[4] or Land.VALLEY)
     chips.make_all(os.cpu_count() or 1)
     return chips
 

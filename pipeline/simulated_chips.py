@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from floodfuse.catalogs.datasets.chip import Chip, Views
+from floodfuse.catalogs.simulated.chip_lands import Land
 from floodfuse.catalogs.simulated.chips import chip_seed, simulate_chip
 from floodfuse.harmonize.classes import EVIDENCE_NAMES, FLOODED, EvidenceClass
 from floodfuse.models.inputs import evidence as inputs
@@ -39,6 +40,7 @@ class SimulatedChips:
     root : folder in which they are kept
     world : whose scattering physics makes them, "A" or "B"
     seed, count : which set of chips, and how many
+    land : in which country they lie, of `simulated.chips.LANDS`
     """
 
     name = "simulated"
@@ -49,17 +51,18 @@ class SimulatedChips:
     events: Mapping[str, str] = MappingProxyType({})
     groups: Mapping[str, tuple[int, ...]] = MappingProxyType({"flooded_vegetation": PLANTS_IN_WATER})
 
-    def __init__(self, root: Path, world: str, seed: int, count: int) -> None:
-        self.root = root / f"{world}-{seed}-{SIDE_PX}-{_FORMAT}"
-        self.world, self.seed = world, seed
-        self.split = f"{world}-{seed}-{count}"
+    def __init__(self, root: Path, world: str, seed: int, count: int, land: str = Land.VALLEY) -> None:
+        elsewhere = "" if land == Land.VALLEY else f"-{land}"
+        self.root = root / f"{world}-{seed}-{SIDE_PX}-{_FORMAT}{elsewhere}"
+        self.world, self.seed, self.land = world, seed, land
+        self.split = f"{world}-{seed}-{count}{elsewhere}"
         self.chips: Sequence[str] = tuple(f"{number:05d}" for number in range(count))
 
     def read(self, chip: str) -> Chip:
         """A chip by its number, made where it is not kept yet."""
         file = self.root / f"{chip}.npz"
         if not file.is_file():
-            make(self.root, self.world, self.seed, int(chip))
+            make(self.root, self.world, self.seed, self.land, int(chip))
         with np.load(file) as kept:
             views: Views = {view: (kept[view], kept[f"{view} seen"]) for view in inputs.CHANNELS}
             return Chip(chip, chip, views, kept["truth"])
@@ -69,12 +72,14 @@ class SimulatedChips:
         missing = [int(chip) for chip in self.chips if not (self.root / f"{chip}.npz").is_file()]
         if missing:
             with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-                list(pool.map(partial(make, self.root, self.world, self.seed), missing, chunksize=4))
+                made = partial(make, self.root, self.world, self.seed, self.land)
+                list(pool.map(made, missing, chunksize=4))
 
 
-def make(root: Path, world: str, seed: int, number: int) -> None:
+def make(root: Path, world: str, seed: int, land: str, number: int) -> None:
     """Simulate a chip, weigh it, and keep it; the file appears whole or not at all."""
-    chip = simulate_chip(chip_seed(seed, number), world, SIDE_PX, dry=number % DRY_EVERY == DRY_EVERY - 1)
+    dry = number % DRY_EVERY == DRY_EVERY - 1
+    chip = simulate_chip(chip_seed(seed, number), world, SIDE_PX, dry=dry, land=land)
     share = chip_evidence.prior_of(chip)
     evidence = chip_evidence.evidence_of(chip, share, against_dry=number % REFERENCE_EVERY == 0)
     kept: dict[str, NDArray[np.generic]] = {"truth": chip.truth}

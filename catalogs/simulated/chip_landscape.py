@@ -1,4 +1,4 @@
-"""The ground of a chip: a few kilometres of valley, what grows there, what floods it when, and what maps say of it.
+"""The ground of a chip: a few kilometres of country, what grows there, what floods it when, and what maps say of it.
 
 A quick sketch of what `landscape`, `cover` and `flood` make with care for whole scenes: same codes, same order of sizes.
 Arrays have a margin of `MARGIN` pixels around the chip, so that sensors may be shifted.
@@ -12,12 +12,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from floodfuse.catalogs.simulated import chip_lands
+from floodfuse.catalogs.simulated.chip_lands import Land, Noise, Relief
 from floodfuse.catalogs.simulated.chip_relief import (
     PARCEL_KINDS,
     Parcels,
     draw_parcels,
     draw_river,
-    raise_relief,
     slope_deg,
 )
 from floodfuse.catalogs.simulated.cover import BARE, BUILT_UP, CROPS, GRASS, TREES, WATER, WETLAND
@@ -90,34 +91,44 @@ class Maps(NamedTuple):
     permanent_water: Codes
 
 
-def make_ground(size: int, dry: bool, mechanisms: tuple[Mechanism, ...], rng: np.random.Generator) -> Ground:
+def make_ground(
+    size: int,
+    dry: bool,
+    mechanisms: tuple[Mechanism, ...],
+    rng: np.random.Generator,
+    land: Land = Land.VALLEY,
+) -> Ground:
     """Draw the ground of a chip of `size` pixels, `MARGIN` more on each side.
 
     All that is random is drawn whether it is used or not, so the same generator gives the same ground with and without a
-    flood or held-out mechanisms.
+    flood or held-out mechanisms. What only another country has is drawn from a generator of its own.
     """
     side = size + 2 * MARGIN
     window = (0, side), (0, side)
     parcels = draw_parcels(side, rng)
-    distance, half_width = draw_river(side, rng)
+    river = draw_river(side, rng)
     stands, patches, shore, hills, swamps, hollows, grain = (
         draw(side, length, rng).window(*window) for length in (60.0, 24.0, 16.0, 90.0, 50.0, 14.0, 4.0)
     )
-    lake = (swamps + np.float32(0.25) * hollows > rng.uniform(1.1, 3.2)) & (distance > half_width + 6.0)
-    permanent = (distance < half_width) | lake
-    hand = np.empty((side, side), np.float32)
-    reach, upland = rng.uniform(60.0, 320.0), rng.uniform(5.0, 60.0)
-    raise_relief(
-        distance, permanent, (hills, patches, swamps, hollows, grain), (half_width, reach, upland), hand
-    )
+    noise = Noise(hills, patches, swamps, hollows, grain)
+    relief = chip_lands.valley(river, noise, rng)
+    if land is not Land.VALLEY:
+        relief = _elsewhere(land, parcels, noise, rng.spawn(1)[0])
+    hand, permanent = relief.hand, relief.permanent
     slope = slope_deg(hand)
-    cover = _cover(hand, slope, permanent, distance - half_width, stands, patches, shore, parcels, rng)
-    depth = _depth(hand, permanent, hills, dry, rng)
+    cover = _cover(hand, slope, permanent, relief.beyond, stands, patches, shore, parcels, rng)
+    depth = _depth(hand + relief.held, permanent, hills, dry, rng)
     code = _mechanisms(hand, depth, cover, permanent, parcels, dry, mechanisms, rng)
     # On the ground and on the map, as `mechanisms.place` has it.
     cover[code == Mechanism.FLOODED_REEDS] = WETLAND
     fall = float(np.exp(rng.uniform(np.log(0.05), np.log(0.5))))
     return Ground(hand, slope, cover, permanent.astype(np.uint8), parcels, depth, fall, code)
+
+
+def _elsewhere(land: Land, parcels: Parcels, noise: Noise, rng: np.random.Generator) -> Relief:
+    if land is Land.POLDERS:
+        return chip_lands.polders(parcels, noise, rng)
+    return chip_lands.hollows(noise, rng) if land is Land.HOLLOWS else chip_lands.coast(noise, rng)
 
 
 def _cover(
@@ -152,17 +163,17 @@ def _cover(
 
 
 def _depth(
-    hand: FloatArray,
+    height: FloatArray,
     permanent: npt.NDArray[np.bool_],
     uneven: FloatArray,
     dry: bool,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Depth of a flood that covers 2 to 55 % of the land at product time, metres."""
+    """Depth of a flood that covers 2 to 55 % of the land at product time, metres; `height` is above where its water stands."""
     share = np.exp(rng.uniform(np.log(0.02), np.log(0.55)))
     if dry:
-        return np.full(hand.shape, np.float32(_NEVER_M))
-    above = hand - np.float32(0.15) * uneven
+        return np.full(height.shape, np.float32(_NEVER_M))
+    above = height - np.float32(0.15) * uneven
     land = above[::3, ::3][~permanent[::3, ::3]]
     stage = np.float32(np.quantile(land, share)) if land.size else np.float32(0.0)
     return stage - above

@@ -39,14 +39,22 @@ class Parcels(NamedTuple):
 
 def draw_parcels(side: int, rng: np.random.Generator) -> Parcels:
     """Fields in one direction, of one usual size."""
-    turn = rng.uniform(0.0, np.pi)
-    width, length = rng.uniform(9.0, 26.0), rng.uniform(16.0, 62.0)
-    number = np.empty((side, side), np.int32)
-    _number(np.cos(turn), np.sin(turn), width, length, int(rng.integers(1 << 30)), number)
+    number = number_fields(side, (9.0, 26.0), (16.0, 62.0), rng)
     kind = rng.random(PARCEL_KINDS, dtype=np.float32)
     green = rng.beta(2.0, 1.4, PARCEL_KINDS).astype(np.float32)
     normal = rng.standard_normal((2, PARCEL_KINDS), dtype=np.float32)
     return Parcels(number, kind, green, normal, rng.random(PARCEL_KINDS) < 0.5)
+
+
+def number_fields(
+    side: int, widths_px: tuple[float, float], lengths_px: tuple[float, float], rng: np.random.Generator
+) -> npt.NDArray[np.int32]:
+    """Number, 0 to `PARCEL_KINDS` - 1, of the piece of ground each pixel is in: pieces in one direction, of one usual size."""
+    turn = rng.uniform(0.0, np.pi)
+    width, length = rng.uniform(*widths_px), rng.uniform(*lengths_px)
+    number = np.empty((side, side), np.int32)
+    _number(np.cos(turn), np.sin(turn), width, length, int(rng.integers(1 << 30)), number)
+    return number
 
 
 @numba.njit(nogil=True, cache=True)

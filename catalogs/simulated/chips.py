@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from floodfuse.catalogs.simulated import chip_optical, chip_radar
+from floodfuse.catalogs.simulated.chip_lands import Land, draw_land
 from floodfuse.catalogs.simulated.chip_landscape import MARGIN, Codes, Maps, make_ground, make_maps
 from floodfuse.catalogs.simulated.chip_optical import OpticalChip
 from floodfuse.catalogs.simulated.chip_radar import RadarChip
@@ -24,6 +25,9 @@ from floodfuse.harmonize.classes import EvidenceClass, MapClass
 SMALLEST, LARGEST = 64, 1024
 MECHANISMS = tuple(kind.name.lower() for kind in Mechanism if kind is not Mechanism.NONE)
 """Names of the held-out mechanisms."""
+MIXED = "mixed"
+LANDS = (*(str(land) for land in Land), MIXED)
+"""Names of countries, and of any of them."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Chip:
         As asked for.
     latents
         ln of the ratio of this chip's latents to their medians, by name.
+    land
+        The country, of `chip_lands.Land`.
     synthetic
         Always true.
     """
@@ -66,6 +72,7 @@ class Chip:
     dry: bool
     mechanisms: tuple[str, ...]
     latents: dict[str, float]
+    land: str
     synthetic: bool = True
 
 
@@ -75,6 +82,7 @@ def simulate_chip(
     size: int = 256,
     mechanisms: Sequence[str] = (),
     dry: bool = False,
+    land: str = Land.VALLEY,
 ) -> Chip:
     """Simulate one chip. The same arguments always give the same values, whatever was simulated before.
 
@@ -91,15 +99,18 @@ def simulate_chip(
         Held-out mechanisms to lay out where they fit, of `MECHANISMS`; none unless asked for.
     dry
         Without a flood: only usual water is water.
+    land
+        In which country, of `LANDS`; "mixed" is any of them, as the seed has it.
 
     Raises
     ------
     ValueError
         If an argument is out of range or a name is not known.
     """
-    kinds = _checked(seed, size, mechanisms)
+    kinds = _checked(seed, size, mechanisms, land)
     world_named(world)
-    ground = make_ground(size, dry, kinds, stream(seed, "chip/ground"))
+    country = draw_land(stream(seed, "chip/land")) if land == MIXED else Land(land)
+    ground = make_ground(size, dry, kinds, stream(seed, "chip/ground"), country)
     rng = stream(seed, "chip/latents")
     departures = draw_departures(rng)
     fields = chip_radar.latent_fields(ground, rng)
@@ -124,6 +135,7 @@ def simulate_chip(
         dry=dry,
         mechanisms=tuple(mechanisms),
         latents=departures.latent,
+        land=str(country),
     )
 
 
@@ -136,6 +148,7 @@ def chips(
     size: int = 256,
     mechanisms: Sequence[str] = (),
     dry: bool = False,
+    land: str = Land.VALLEY,
 ) -> Iterator[Chip]:
     """Stream chips `first`, `first` + 1, ... of a seed, without end if `count` is None.
 
@@ -143,7 +156,7 @@ def chips(
     """
     number = first
     while count is None or number < first + count:
-        yield simulate_chip(chip_seed(seed, number), world, size, mechanisms, dry)
+        yield simulate_chip(chip_seed(seed, number), world, size, mechanisms, dry, land)
         number += 1
 
 
@@ -160,11 +173,13 @@ def chip_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1, np.uint64)[0] >> 2)
 
 
-def _checked(seed: int, size: int, mechanisms: Sequence[str]) -> tuple[Mechanism, ...]:
+def _checked(seed: int, size: int, mechanisms: Sequence[str], land: str) -> tuple[Mechanism, ...]:
     if seed < 0:
         raise ValueError(f"seed {seed}: a seed is a whole number of 0 or more")
     if not SMALLEST <= size <= LARGEST or size % 2:
         raise ValueError(f"size {size}: a chip has an even number of pixels, {SMALLEST} to {LARGEST}")
+    if land not in LANDS:
+        raise ValueError(f"land '{land}': choose of {', '.join(LANDS)}")
     for name in mechanisms:
         if name not in MECHANISMS:
             raise ValueError(f"mechanism '{name}': choose of {', '.join(MECHANISMS)}")

@@ -59,8 +59,16 @@ def test_every_tenth_chip_has_no_flood_beside_its_usual_water(source: SimulatedC
     np.testing.assert_array_equal(source.read(f"{DRY_EVERY - 1:05d}").truth, dry.truth)
 
 
-@pytest.mark.parametrize("split", ["train", "C-1-2", "A-1", "A-1-0", "A--1-2"])
+@pytest.mark.parametrize("split", ["train", "C-1-2", "A-1", "A-1-0", "A--1-2", "A-1-2-desert"])
 def test_a_split_that_names_no_set_of_chips_is_refused(split: str, tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match=f"split '{split}'.*A-101-500"):
         open_dataset("simulated", tmp_path, split)
     assert not any(tmp_path.iterdir())
+
+
+def test_chips_of_another_country_are_kept_apart(tmp_path: Path) -> None:
+    valley, mixed = (open_dataset("simulated", tmp_path, split) for split in ("B-5-1", "B-5-1-mixed"))
+    assert (valley.split, mixed.split) == ("B-5-1", "B-5-1-mixed")
+    assert len({path.name for path in tmp_path.iterdir()}) == 2
+    again = simulate_chip(chip_seed(5, 0), "B", SIDE_PX, land="mixed")
+    np.testing.assert_array_equal(mixed.read("00000").truth, again.truth)
