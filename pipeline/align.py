@@ -27,6 +27,7 @@ from floodfuse.harmonize import alignment
 from floodfuse.harmonize.alignment import HALO_PX, REACH_PX, WINDOW_PX, Estimate
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.grid import Grid, grid_for
+from floodfuse.pipeline.ingest.kept_open import keeping_open
 from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel, stamps
 from floodfuse.pipeline.scene import node_path, prepare, read_scene
 
@@ -243,7 +244,7 @@ def _measure(
     size = 2 * REACH_PX + 1
     surfaces = [np.empty((0, size, size))]
     useful = 0
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
+    with keeping_open(), ThreadPoolExecutor(max(workers, 1)) as pool:
         for start in range(0, len(where), _BATCH):
             for found in pool.map(partial(_compared, target, anchor), where[start : start + _BATCH]):
                 surfaces.append(found)

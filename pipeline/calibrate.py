@@ -21,6 +21,7 @@ from floodfuse.harmonize.radiometry import noise_gamma0
 from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.grid import Grid, utm_of
+from floodfuse.pipeline.ingest.kept_open import keeping_open
 from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel, stamps
 from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.scene import node_path, read_scene
@@ -38,7 +39,7 @@ def calibrated(acquisitions: Sequence[Acquisition], workers: int = 2) -> tuple[A
 
     Radars with one polarization keep the usual winds: a bright co-polarization alone does not tell windy water from soil.
     """
-    with ThreadPoolExecutor(workers) as pool:
+    with keeping_open(), ThreadPoolExecutor(workers) as pool:
         return tuple(pool.map(_calibrated, acquisitions))
 
 

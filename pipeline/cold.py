@@ -18,6 +18,7 @@ from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.densities import CROSS_POLARIZED, channel_name, class_mean_db, class_sd_db
 from floodfuse.pipeline.calibrate import footprint_windows
 from floodfuse.pipeline.hints import drop_db
+from floodfuse.pipeline.ingest.kept_open import keeping_open
 from floodfuse.pipeline.ingest.reading import stamps
 from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.reference import levels
@@ -28,7 +29,7 @@ NATIVE_PER_SAMPLE, WINDOW_SAMPLES, MOST_WINDOWS = 4, 32, 16  # every reference i
 
 def told_cold(acquisitions: Sequence[Acquisition], workers: int = 2) -> tuple[Acquisition, ...]:
     """The same acquisitions with their references, each of C band that has both polarizations with `cold` filled in."""
-    with ThreadPoolExecutor(workers) as pool:
+    with keeping_open(), ThreadPoolExecutor(workers) as pool:
         return tuple(pool.map(_told, acquisitions))
 
 

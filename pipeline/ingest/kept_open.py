@@ -1,4 +1,4 @@
-"""Rasters that stay open while the blocks of a run read them again and again.
+"""Rasters that stay open while a step of a run reads them again and again.
 
 A block and its halo touch tiles of a file that its neighbours touch too. A file that is closed forgets the tiles it has decoded,
 and one behind a URL asks for its header anew; so within `keeping_open` files stay open. GDAL's datasets are not to be
