@@ -59,7 +59,7 @@ class Relief(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """Smooth fields of mean 0 and sd 1 from which ground is made, by what they become in a valley, wide ones first."""
+    """Smooth fields of mean 0 and sd 1 from which ground is made, named by what they become in a valley."""
 
     hills: FloatArray
     patches: FloatArray

@@ -1,0 +1,67 @@
+"""A network's forward pass over tiles of a map on the CPU: as it is, in bfloat16, and compiled by torch, in one run.
+
+    python benchmarks/bench_forward.py [STRATEGY]      default intermediate
+
+Compiling pays where a run saves more seconds than it takes to compile: that many megapixels are printed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+
+from floodfuse.models import tiles
+from floodfuse.models.inputs import evidence
+from floodfuse.models.weights.files import load
+from floodfuse.models.weights.shipped import shipped
+
+PASSES = 5
+
+
+def fastest(forward: Callable[[], object]) -> float:
+    """Seconds of the fastest of some passes."""
+    seconds = []
+    for _ in range(PASSES):
+        start = time.perf_counter()
+        forward()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+@torch.inference_mode()
+def main(strategy: str) -> None:
+    file = shipped(strategy)
+    if file is None:
+        raise SystemExit(f"no weights come for '{strategy}'")
+    network, _ = load(file)
+    network = network.to(memory_format=torch.channels_last)
+    side, form = tiles.SIDE_PX, torch.channels_last
+    batch = {
+        view: torch.randn(tiles.BATCH, n + 1, side, side).to(memory_format=form)
+        for view, n in evidence.CHANNELS.items()
+    }
+    megapixels = tiles.BATCH * side**2 / 1e6
+    network(batch)
+    plain = fastest(lambda: network(batch))
+    with torch.autocast("cpu", torch.bfloat16):
+        network(batch)
+        halved = fastest(lambda: network(batch))
+    start = time.perf_counter()
+    compiled = torch.compile(network)
+    compiled(batch)
+    spent = time.perf_counter() - start
+    fused = fastest(lambda: compiled(batch))
+    saved = (plain - fused) / megapixels
+    print(
+        f"{strategy}, {tiles.BATCH} tiles of {side} px, {torch.get_num_threads()} threads: {megapixels / plain:.2f} Mpx/s"
+    )
+    print(f"in bfloat16           {plain / halved:5.2f} x")
+    print(f"compiled              {plain / fused:5.2f} x, after {spent:.0f} s of compiling")
+    print(f"compiling pays beyond {spent / saved:.0f} Mpx" if saved > 0 else "compiling never pays")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "intermediate")
