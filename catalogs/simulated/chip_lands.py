@@ -1,7 +1,7 @@
-"""Countries in which a chip may lie: the valley of a river, and three in which height above the river tells less.
+"""Countries in which a chip may lie: the valley of a river, polders, hollows, and a coast.
 
-In polders a dike keeps one compartment dry beside another that is under water; among hollows water stands wherever it can't
-run off; at a coast there is no river. What is learned in valleys alone takes height for the answer.
+In polders a dike keeps one compartment dry beside another that is under water, and among hollows water stands wherever it
+can't run off: height above ordinary water tells less of a flood there than in valleys and at coasts.
 """
 
 from __future__ import annotations
