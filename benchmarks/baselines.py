@@ -5,7 +5,7 @@ for the kind of method: the originals have more steps (fuzzy membership, region 
 edges and false alarms, but bring no other information about what is under trees.
 
 Sources: HydroSAR-like: thresholds of bimodal tiles in VV and VH, clipped by HAND. DSWx-S1-like: bounds of thresholds,
-dark land and inundated vegetation of the product's `algorithm_parameter_s1.yaml`.
+dark land and inundated vegetation, and the land cover it is looked for on, of the product's `algorithm_parameter_s1.yaml`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ DARK_LAND_DB = (-14.6, -22.8)
 HAND_LIMIT_M = 15.0
 RATIO_DB, LEAST_CROSS_DB = 8.0, -26.0
 """Inundated vegetation: co- over cross-polarized above the first, cross-polarized above the second."""
-VEGETATED = (10, 20, 90, 95)
-"""WorldCover: trees, shrubs, herbaceous wetland, mangroves."""
+WETLANDS = (90,)
+"""WorldCover: herbaceous wetland, the only cover on which the product's rule looks by default."""
+WITH_TREES = (10, 20, 90, 95)
+"""The same and trees, shrubs and mangroves, were the rule let loose on them."""
 _PERMANENT_PERCENT = 50
 # Ashman's D of the two sides of a threshold: one normal mode cut in half has 2.65, an even spread 3.46.
 _LEAST_SEPARATION = 3.5
@@ -61,8 +63,10 @@ def dark_water(vv: Float32, vh: Float32, hand: Float32) -> Mask:
     return np.asarray((copol < threshold) & (crosspol < DARK_LAND_DB[1]) & (hand < HAND_LIMIT_M))
 
 
-def inundated_vegetation(vv: Float32, vh: Float32, landcover: NDArray[np.uint8]) -> Mask:
-    """Flooded vegetation as DSWx-S1-like rules find it: VV / VH above 8 dB and VH above -26 dB, on vegetated cover.
+def inundated_vegetation(
+    vv: Float32, vh: Float32, landcover: NDArray[np.uint8], targets: tuple[int, ...] = WETLANDS
+) -> Mask:
+    """Flooded vegetation as DSWx-S1-like rules find it: VV / VH above 8 dB and VH above -26 dB, on the covers it looks at.
 
     Parameters
     ----------
@@ -70,10 +74,12 @@ def inundated_vegetation(vv: Float32, vh: Float32, landcover: NDArray[np.uint8])
         Linear gamma0, (y, x).
     landcover
         WorldCover codes.
+    targets
+        Of them, those looked at.
     """
     copol, crosspol = _smooth_db(vv), _smooth_db(vh)
     bright = (copol - crosspol > RATIO_DB) & (crosspol > LEAST_CROSS_DB)
-    return np.asarray(bright & np.isin(landcover, VEGETATED))
+    return np.asarray(bright & np.isin(landcover, targets))
 
 
 def as_map(

@@ -161,10 +161,14 @@ def _rules(chip: Chip) -> dict[str, NDArray[np.uint8]]:
     maps = chip.terrain
     threshold = baselines.threshold_water(vv, vh, maps.hand)
     dark = baselines.dark_water(vv, vh, maps.hand)
-    wet_plants = baselines.inundated_vegetation(vv, vh, maps.landcover)
+    wet_plants, and_trees = (
+        baselines.inundated_vegetation(vv, vh, maps.landcover, covers)
+        for covers in (baselines.WETLANDS, baselines.WITH_TREES)
+    )
     return {
         "HydroSAR-like": baselines.as_map(threshold, maps.permanent_water),
         "DSWx-S1-like": baselines.as_map(dark, maps.permanent_water, wet_plants),
+        "the same on trees": baselines.as_map(dark, maps.permanent_water, and_trees),
     }
 
 

@@ -56,7 +56,7 @@ def test_missing_values_are_never_water_and_one_level_has_no_threshold_of_its_ow
 
 @pytest.mark.parametrize(
     ("copol", "crosspol", "cover", "flooded"),
-    [(-8.0, -17.0, 10, True), (-8.0, -15.0, 10, False), (-8.0, -17.0, 40, False), (-17.0, -27.0, 90, False)],
+    [(-8.0, -17.0, 90, True), (-8.0, -15.0, 90, False), (-8.0, -17.0, 40, False), (-17.0, -27.0, 90, False)],
 )
 def test_inundated_vegetation_by_ratio_level_and_cover(
     copol: float, crosspol: float, cover: int, flooded: bool
@@ -64,6 +64,12 @@ def test_inundated_vegetation_by_ratio_level_and_cover(
     landcover = np.full((SIZE, SIZE), cover, np.uint8)
     found = baselines.inundated_vegetation(_level(copol), _level(crosspol), landcover)
     assert found.mean() == pytest.approx(float(flooded), abs=0.001)
+
+
+def test_trees_are_looked_at_only_where_asked_for() -> None:
+    vv, vh, trees = _level(-8.0), _level(-17.0), np.full((SIZE, SIZE), 10, np.uint8)
+    assert not baselines.inundated_vegetation(vv, vh, trees).any()
+    assert baselines.inundated_vegetation(vv, vh, trees, baselines.WITH_TREES).mean() > 0.999
 
 
 def test_open_water_is_found_and_flooded_forest_is_not_on_a_simulated_scene() -> None:
