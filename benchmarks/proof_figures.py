@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from benchmarks.proof_chips import MECHANISM_CLASS, WITH_REFERENCE
 
@@ -96,9 +96,11 @@ def _reliability(axis: Axes, proof: Proof, key: str) -> None:
         curve = proof.curves[f"{key} {band}"]
         ok = np.isfinite(curve.share)
         x = curve.nats[ok] + side
-        errors = np.abs(np.stack([curve.share[ok] - curve.low[ok], curve.high[ok] - curve.share[ok]]))
+        # Floods had shrunk when the other band looked: shares are shown at the prior of the line.
+        moved = prior - proof.tables["same_meaning"][f"{key} {band}"]["prior_log_odds"]
+        share, low, high = (expit(logit(y[ok]) + moved) for y in (curve.share, curve.low, curve.high))
         axis.errorbar(
-            x, curve.share[ok], yerr=errors, color=COLOUR[band], marker="o", markersize=4.5, linewidth=1.1,
+            x, share, yerr=np.abs(np.stack([share - low, high - share])), color=COLOUR[band], marker="o", markersize=4.5, linewidth=1.1,
             elinewidth=1.6, label=NAME[band],
         )  # fmt: skip
     lines = []

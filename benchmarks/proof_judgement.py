@@ -49,7 +49,7 @@ def same_meaning(records: Sequence[Record]) -> tuple[dict[str, Any], dict[str, C
             inner = _all(records, f"{name}_inner").astype(bool)
             llr, prior = class_llr(nats, shares_of(truth)), _prior_of(truth)
             found = proof_statistics.calibration(llr, _flooded(truth), chip, prior)
-            curves[f"{form} {name}"] = proof_statistics.reliability(llr, _flooded(truth), chip, EDGES)
+            curves[f"{form} {name}"] = proof_statistics.reliability(llr, _flooded(truth), chip, EDGES, prior)
             inside = class_llr(nats[inner], shares_of(truth[inner]))
             interior = proof_statistics.calibration(
                 inside, _flooded(truth[inner]), chip[inner], _prior_of(truth[inner])
@@ -71,7 +71,7 @@ def _agreement(a: Curve, b: Curve) -> dict[str, Any]:
         "agree": int(agree.sum()),
         "agree_paired": int(paired.sum()),
         "differ_at_nats": [float(x) for x in (EDGES[:-1] + 0.5)[both & ~agree]],
-        "largest_difference": float(np.abs(a.share - b.share)[both].max(initial=0.0)),
+        "largest_difference_nats": float(np.abs(a.excess - b.excess)[both].max(initial=0.0)),
     }
 
 

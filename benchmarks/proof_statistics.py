@@ -72,14 +72,21 @@ class Calibration(NamedTuple):
 class Curve(NamedTuple):
     """Observed share of flooded pixels in bins of evidence, each (bin,): NaN where pixels or chips are too few.
 
-    `low` and `high` are 95 % by drawing chips; `draws` (draw, bin) are the shares drawn.
+    Attributes
+    ----------
+    nats : mean evidence
+    share, low, high : flooded, and 95 % by drawing chips
+    excess : logit share - nats - logit prior: by how much more is flooded than the evidence says, in nats
+    excess_drawn : (draw, bin), the same of chips drawn
+    pixels : how many
     """
 
     nats: Float
     share: Float
     low: Float
     high: Float
-    draws: Float
+    excess: Float
+    excess_drawn: Float
     pixels: NDArray[np.int64]
 
 
@@ -157,8 +164,15 @@ def calibration(
     )  # fmt: skip
 
 
-def reliability(llr: Float, flooded: Bool, chip: NDArray[np.intp], edges: Float, seed: int = 0) -> Curve:
-    """Observed share of flooded pixels against evidence."""
+def reliability(
+    llr: Float,
+    flooded: Bool,
+    chip: NDArray[np.intp],
+    edges: Float,
+    prior_log_odds: float | Float,
+    seed: int = 0,
+) -> Curve:
+    """Observed share of flooded pixels against evidence, in bins between edges."""
     inside = (llr >= edges[0]) & (llr < edges[-1])
     n, k, total = _counts(llr[inside], flooded[inside], chip[inside], edges)
     drawn = _chips_drawn(n.shape[0], seed)
@@ -168,25 +182,36 @@ def reliability(llr: Float, flooded: Bool, chip: NDArray[np.intp], edges: Float,
     share[few], draws[:, few] = np.nan, np.nan
     low, high = np.full((2, edges.size - 1), np.nan)
     low[~few], high[~few] = np.nanquantile(draws[:, ~few], [0.025, 0.975], axis=0)
-    return Curve(nats, share, low, high, draws, n.sum(0).astype(np.int64))
+    expected = nats + float(np.mean(prior_log_odds))
+    return Curve(
+        nats,
+        share,
+        low,
+        high,
+        _logits(share) - expected,
+        _logits(draws) - expected,
+        n.sum(0).astype(np.int64),
+    )
 
 
 def agreement(a: Curve, b: Curve, paired: bool = False) -> tuple[Bool, Bool]:
     """Per bin whether two curves can be compared, and whether they agree within 95 %.
 
-    Binomial, with the number of independent pixels that drawing chips shows: |a - b| <= 1.96 sqrt(var a + var b).
-    `paired` asks for more: both curves drew the same chips (the same seed), and 0 lies within 95 % of the differences
-    of their logits, in which what is common to a chip cancels.
+    They are held against each other at the same evidence and the same prior: in a bin the evidence of one may lie higher, and
+    floods had shrunk when the other looked, so what is compared is `excess`. Binomial, with the number of independent pixels that
+    drawing chips shows: |a - b| <= 1.96 sqrt(var a + var b). `paired` asks for more: both curves drew the same chips (the same
+    seed), and 0 lies within 95 % of the differences, in which what is common to a chip cancels.
     """
-    both = np.isfinite(a.share) & np.isfinite(b.share)
+    both = np.isfinite(a.excess) & np.isfinite(b.excess)
     agree = np.zeros(both.shape, bool)
     if both.any() and paired:
-        d = _logits(a.draws[:, both]) - _logits(b.draws[:, both])
-        low, high = np.nanquantile(d, [0.025, 0.975], axis=0)
+        low, high = np.nanquantile((a.excess_drawn - b.excess_drawn)[:, both], [0.025, 0.975], axis=0)
         agree[both] = (low <= 0.0) & (high >= 0.0)
     elif both.any():
-        error = np.sqrt(np.nanvar(a.draws[:, both], axis=0) + np.nanvar(b.draws[:, both], axis=0))
-        agree[both] = np.abs(a.share - b.share)[both] <= 1.96 * error
+        error = np.sqrt(
+            np.nanvar(a.excess_drawn[:, both], axis=0) + np.nanvar(b.excess_drawn[:, both], axis=0)
+        )
+        agree[both] = np.abs(a.excess - b.excess)[both] <= 1.96 * error
     return both, agree
 
 

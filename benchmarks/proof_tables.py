@@ -42,7 +42,7 @@ def _meaning(tables: dict[str, Any]) -> str:
             differ = f"; differ at {where} nats" if where else ""
             lines.append(
                 f"{key:34}C and L agree in {row['agree']} of {row['bins']} bins (chips paired: {row['agree_paired']}), "
-                f"largest difference {row['largest_difference']:.3f}{differ}"
+                f"largest difference {row['largest_difference_nats']:.2f} nat{differ}"
             )
             continue
         lines.append(f"{key:34}{_calibration(row)}  AUC {row['auc']:.3f}")
