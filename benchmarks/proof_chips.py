@@ -86,8 +86,13 @@ def examine(task: Task) -> Record:
     chip = make(task)
     at = _sampled(task)
     sample: Sample = {"truth": chip.truth[at]}
-    radar = {who: chip_evidence.radar_nats(chip_evidence.radar_of(chip, who), who) for who in (S1, ALOS2)}
-    smooth = {who: aggregate(nats) for who, nats in radar.items()}
+    share = chip_evidence.prior_of(chip)
+    radar, smooth = {}, {}
+    for who in (S1, ALOS2):
+        image = chip_evidence.radar_of(chip, who)
+        told = chip_evidence.told_of(image, who, share)
+        radar[who] = chip_evidence.radar_nats(image, who, told)
+        smooth[who] = aggregate(radar[who])
     if task.kind == "flood":
         for who, name in ((S1, "c"), (ALOS2, "l")):
             truth = chip_evidence.radar_of(chip, who).truth
@@ -100,7 +105,6 @@ def examine(task: Task) -> Record:
     if task.kind in MECHANISM_CLASS:
         work = (chip.mechanism == Mechanism[task.kind.upper()]) & (chip.truth == MECHANISM_CLASS[task.kind])
         sample["at_work"] = work[at]
-    share = chip_evidence.prior_of(chip)
     sample["p prior"] = np.exp(share[..., : len(FLOODED)]).sum(axis=-1)[at]
     answers = _answers(chip, smooth, share, task.references)
     for name, answer in answers.items():

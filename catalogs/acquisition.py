@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import shapely
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from floodfuse.harmonize.densities import GroundLevel
+
 
 class Sensor(StrEnum):
     """The sensors floodfuse fuses, and `terrain` for what does not change within a flood."""
@@ -152,6 +154,10 @@ class Acquisition(BaseModel):
     water_weights: tuple[float, ...] | None = Field(
         default=None,
         description="weights of the regimes of water over the acquisition, wind by cross-polarized level, found when it is calibrated",
+    )
+    ground_levels: tuple[GroundLevel, ...] = Field(
+        default=(),
+        description="levels of dry ground by channel, told by ground that no flood reaches, found when it is calibrated",
     )
     cold: bool | None = Field(
         default=None, description="whether all of it lies 3 dB below its dry references, forest included"

@@ -24,8 +24,15 @@ from scipy.stats import norm, t
 
 from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.correlation import TEXTURE_CORRELATION
-from floodfuse.harmonize.densities import CROSS_POLARIZED, class_mean_db, class_sd_db
+from floodfuse.harmonize.densities import (
+    CROSS_POLARIZED,
+    GroundLevel,
+    class_mean_db,
+    class_sd_db,
+    level_and_spread_db,
+)
 from floodfuse.harmonize.dry_level import median_leverage, speckle_variance_db2
+from floodfuse.harmonize.incidence import REFERENCE_DEG
 from floodfuse.harmonize.joint import Floor, JointTable, mean_water_density
 from floodfuse.harmonize.joint import robust as joint_robust
 from floodfuse.harmonize.likelihood import (
@@ -157,7 +164,7 @@ def change_table(channel: str, looks: float) -> Float32:
     return table.astype(np.float32)
 
 
-def _ground_levels(floor: Floor) -> tuple[Float, Float]:
+def _ground_levels(floor: Floor, levels: Sequence[GroundLevel]) -> tuple[Float, Float]:
     """Mean and spread [dB] of total power of each of `GROUNDS`, (incidence, ground) each.
 
     The spread is that of the ground, lognormal, pressed together where the noise floor reaches up to it.
@@ -167,8 +174,14 @@ def _ground_levels(floor: Floor) -> tuple[Float, Float]:
     noise = noise_gamma0(floor.nesz_db, GROUND_ANGLE_AXIS_DEG)
     mean, spread = np.empty((2, GROUND_ANGLE_AXIS_DEG.size, len(GROUNDS)))
     for g, k in enumerate(GROUNDS):
-        level_db = class_mean_db(floor.channel, k, GROUND_ANGLE_AXIS_DEG)[:, None]
-        level_db = level_db + class_sd_db(floor.channel, k) * _NODES
+        middle_db, sd_db = (
+            class_mean_db(floor.channel, k, GROUND_ANGLE_AXIS_DEG),
+            class_sd_db(floor.channel, k),
+        )
+        if k is not EvidenceClass.OPEN_WATER:
+            told_db, sd_db = level_and_spread_db(floor.channel, k, levels=levels)
+            middle_db = middle_db + told_db - class_mean_db(floor.channel, k, REFERENCE_DEG)
+        level_db = middle_db[:, None] + sd_db * _NODES
         total_db = 10.0 * np.log10(10.0 ** (level_db / 10.0) + noise[:, None])
         mean[:, g] = total_db @ mass
         spread[:, g] = np.sqrt(np.square(total_db - mean[:, g, None]) @ mass)
@@ -196,7 +209,9 @@ def water_table(
 
 
 @lru_cache(maxsize=16)
-def ground_table(floors: tuple[Floor, ...], error_db2: float) -> Float32:
+def ground_table(
+    floors: tuple[Floor, ...], error_db2: float, levels: tuple[GroundLevel, ...] = ()
+) -> Float32:
     """Density of the levels before under each of `GROUNDS`, robust, per dB of each channel, tabulated.
 
     A bivariate Gaussian in dB, texture correlated by 0.6 between the channels; water has nothing but its own spread.
@@ -205,6 +220,7 @@ def ground_table(floors: tuple[Floor, ...], error_db2: float) -> Float32:
     ----------
     floors : one or two channels
     error_db2 : variance of the levels' own error
+    levels : of dry ground, where the acquisition told them
 
     Returns
     -------
@@ -213,7 +229,7 @@ def ground_table(floors: tuple[Floor, ...], error_db2: float) -> Float32:
     """
     z, density, ratio = [], [], []
     for floor in floors:
-        mean, spread = _ground_levels(floor)
+        mean, spread = _ground_levels(floor, levels)
         sigma = np.sqrt(spread**2 + error_db2)
         z.append((LEVEL_AXIS_DB[:, None] - mean[:, None, :]) / sigma[:, None, :])
         density.append(norm.pdf(z[-1]) / sigma[:, None, :])
@@ -281,6 +297,7 @@ def change_model(
     scenes: int,
     water_weights: tuple[float, ...] | None = None,
     incidence_sd_deg: float = 0.0,
+    levels: Sequence[GroundLevel] = (),
 ) -> ChangeModel:
     """The model of a pass.
 
@@ -289,7 +306,7 @@ def change_model(
     floors : channels in the order of `now`, one or two, with their noise floors
     looks : equivalent number of looks of the values now
     noise_removed : whether the noise floor was subtracted from the values
-    now, water_weights, incidence_sd_deg : from `joint.joint_table`, and as given to it with these channels and looks
+    now, water_weights, incidence_sd_deg, levels : from `joint.joint_table`, and as given to it with these channels and looks
     scenes : how many earlier scenes there are
     """
     names = [floor.channel for floor in floors]
@@ -304,7 +321,7 @@ def change_model(
         water=water_table(
             tuple(floors), looks, water_weights, incidence_sd_deg, tuple(map(float, now.incidence_deg()))
         ),
-        grounds=ground_table(tuple(floors), round(leverage * (speckle + 1.0), 3)),
+        grounds=ground_table(tuple(floors), round(leverage * (speckle + 1.0), 3), tuple(levels)),
         tables=np.stack([change_table(name, looks) for name in names]),
         centres=(moments[..., 0] + float(log_moments_db(looks)[0])).astype(np.float32),
         per_spread=(1.0 / sigma).astype(np.float32),

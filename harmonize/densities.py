@@ -8,13 +8,14 @@ Source: harmonization.md 3.6 (table), 2.2 (slopes). Absolute levels are priors, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from floodfuse.harmonize.classes import EvidenceClass
+from floodfuse.harmonize.classes import COUNTERPARTS, EvidenceClass
 from floodfuse.harmonize.incidence import REFERENCE_DEG
 from floodfuse.harmonize.push_forward import model_levels
 
@@ -151,6 +152,51 @@ def class_sd_db(channel: str, k: EvidenceClass, incidence_deg: float = REFERENCE
     ratio = 1.0 if model is None else float(np.interp(incidence_deg, model[0], model[2]))
     regions = _FOREST_REGIONS_DB if channel[0] == "L" and k in (_FF, _DF) else 0.0
     return float(np.hypot(TABLE[channel][k].sd_db * ratio, regions))
+
+
+class GroundLevel(NamedTuple):
+    """What an acquisition told of the level of a dry class in one channel (`scene_levels`).
+
+    Attributes
+    ----------
+    channel, ground : such as "C_VV", and the value of an `EvidenceClass`
+    shift_db : of the class's level from the prior table's
+    spread_ratio : of the class's spread to the prior table's
+    """
+
+    channel: str
+    ground: int
+    shift_db: float
+    spread_ratio: float
+
+
+_WITHOUT_WATER = dict(COUNTERPARTS)
+# How much of a shift of dry ground the same ground has in water: a stand is that stand, with crowns and trunks (0.96 to 1.04 in the models);
+# what herbs send back in water is mostly their stems' (0.2 to 0.4).
+_KEPT_IN_WATER = {_FF: 1.0, _FH: 0.3, _FU: 1.0}
+_LEAST_SPREAD = 0.5  # of a flooded class's own: the step that water makes is not told by dry ground
+
+
+def level_and_spread_db(
+    channel: str,
+    k: EvidenceClass,
+    incidence_deg: float = REFERENCE_DEG,
+    levels: Sequence[GroundLevel] = (),
+) -> tuple[float, float]:
+    """Mean and spread [dB] of a class other than open water, as the acquisition told them, or else as the prior has them.
+
+    What stands in water is its dry counterpart with a step: it moves by the same shift, or by a share of it, and what is then
+    known of the dry ground's variance is known of it too.
+    """
+    mean, sd = float(class_mean_db(channel, k, incidence_deg)), class_sd_db(channel, k, incidence_deg)
+    dry = _WITHOUT_WATER.get(k, k)
+    told = next((g for g in levels if g.channel == channel and g.ground == dry), None)
+    if told is None:
+        return mean, sd
+    kept = _KEPT_IN_WATER.get(k, 1.0)
+    known = (kept * class_sd_db(channel, dry, incidence_deg)) ** 2 * (1.0 - told.spread_ratio**2)
+    least = 0.0 if k == dry else (_LEAST_SPREAD * sd) ** 2
+    return mean + kept * told.shift_db, float(np.sqrt(max(sd**2 - known, least)))
 
 
 def class_slope_db(channel: str, k: EvidenceClass) -> float:

@@ -24,7 +24,13 @@ from scipy.special import gammaln
 
 from floodfuse.harmonize.classes import COUNTERPARTS, DRY, EvidenceClass
 from floodfuse.harmonize.correlation import texture_correlation
-from floodfuse.harmonize.densities import CROSS_POLARIZED, class_mean_db, class_sd_db, class_slope_db
+from floodfuse.harmonize.densities import (
+    CROSS_POLARIZED,
+    GroundLevel,
+    class_mean_db,
+    class_slope_db,
+    level_and_spread_db,
+)
 from floodfuse.harmonize.likelihood import (
     OUTLIER_DENSITY_PER_DB,
     OUTLIER_SHARE,
@@ -70,6 +76,12 @@ def leading(names: Sequence[str]) -> tuple[str, ...]:
     co = sorted((n for n in names if n not in CROSS_POLARIZED), key=lambda n: n != "L_HH")
     cross = [n for n in names if n in CROSS_POLARIZED]
     return (*co[:1], *cross[:1])
+
+
+def power_cell(power: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Nearest place of a total power, linear and > 0, on `POWER_AXIS_DB`."""
+    place = np.rint((10.0 * np.log10(power) - POWER_AXIS_DB[0]) / (POWER_AXIS_DB[1] - POWER_AXIS_DB[0]))
+    return np.clip(place, 0, POWER_AXIS_DB.size - 1).astype(np.intp)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -169,18 +181,31 @@ def ground_density(
     looks: float,
     incidence_deg: float,
     incidence_sd_deg: float = 0.0,
+    levels: Sequence[GroundLevel] = (),
 ) -> Float:
-    """Joint density of a class other than open water, (power_a + 1, power_b + 1), per dB each."""
+    """Joint density of a class other than open water, (power_a + 1, power_b + 1), per dB each.
+
+    `levels` are those that the acquisition told of dry ground; those of the prior where it told none.
+    """
     texture = np.linspace(-_REACH, _REACH, _TEXTURE_NODES)
     mass = np.exp(-0.5 * texture**2)
     rho = texture_correlation(k, floors[0].channel, floors[-1].channel)
     shared, own = np.sqrt(rho), np.sqrt(1.0 - rho)
     parts = []
     for f in floors:
-        sd = _with_angle(class_sd_db(f.channel, k, incidence_deg), f.channel, k, incidence_sd_deg)
-        level = float(class_mean_db(f.channel, k, incidence_deg)) + shared * sd * texture
+        mean, sd = level_and_spread_db(f.channel, k, incidence_deg, levels)
+        sd = _with_angle(sd, f.channel, k, incidence_sd_deg)
+        level = mean + shared * sd * texture
         parts.append(_given_latent(f, level, own * sd, looks, incidence_deg))
     return _together(parts, mass / mass.sum())
+
+
+def shifted_densities(
+    floor: Floor, k: EvidenceClass, shifts_db: Float, sd_db: float, looks: float, incidence_deg: float
+) -> Float:
+    """(shift, power): density per dB of one channel if the class's level were shifted, and its spread another."""
+    mean = float(class_mean_db(floor.channel, k, incidence_deg))
+    return _given_latent(floor, mean + shifts_db, sd_db, looks, incidence_deg)
 
 
 def independent_density(
@@ -228,6 +253,7 @@ def joint_table(
     water_weights: Sequence[float] | None = None,
     incidence_sd_deg: float = 0.0,
     incidence_range_deg: tuple[float, float] = INCIDENCE_LIMITS_DEG,
+    levels: Sequence[GroundLevel] = (),
 ) -> JointTable:
     """Tabulate the evidence of a pass.
 
@@ -238,6 +264,7 @@ def joint_table(
     water_weights : of the wind regimes, from `wind_regime`; the usual ones where None
     incidence_sd_deg : how well the angle is known; 0 where a raster gives it
     incidence_range_deg : angles that occur, within 15 … 70; those beyond count as the nearest
+    levels : of dry ground, from `scene_levels`; those of the prior where there are none
     """
     low, high = np.clip(incidence_range_deg, *INCIDENCE_LIMITS_DEG)
     first = min(np.floor(low), INCIDENCE_LIMITS_DEG[1] - 1.0)
@@ -247,7 +274,8 @@ def joint_table(
     for theta in angles:
         curves = [mean_water_density(floors, looks, weights, float(theta), incidence_sd_deg)]
         curves += [
-            ground_density(floors, k, looks, float(theta), incidence_sd_deg) for k in list(EvidenceClass)[1:]
+            ground_density(floors, k, looks, float(theta), incidence_sd_deg, levels)
+            for k in list(EvidenceClass)[1:]
         ]
         planes.append(_fit_for_maps(robust(np.stack(curves, axis=-1)), len(floors)).astype(np.float32))
     table = np.stack(planes)

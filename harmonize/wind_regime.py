@@ -5,8 +5,8 @@ like water under a strong wind, and hardly any like such soil, the wind was stro
 
     p(y_i) = pi_W sum_r omega_r p(y_i | W, r) + sum_k pi_k p(y_i | k),   k over the dry classes
 
-in pi and omega, with Dirichlet priors: maximum a posteriori (harmonization.md 4.4). Only omega is kept. The levels of dry classes stay
-those of the prior table: left free, they follow the water where it is most of the scene. An acquisition without water moves
+in pi and omega, with Dirichlet priors: maximum a posteriori (harmonization.md 4.4). Only omega is kept. The levels of dry classes are
+those of the prior table, or those told by ground that no flood reaches (`scene_levels`): left free, they follow the water where it is most of the scene. An acquisition without water moves
 no omega, for its pixels are not the water's. And because smooth wet soil, such as mud flats, can look like windy water, one more
 component stands for it, that takes such pixels first but never more than a twentieth of the acquisition: a little of it tells
 nothing of the wind, half a scene of it is no mud.
@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from floodfuse.harmonize.classes import DRY
+from floodfuse.harmonize.densities import GroundLevel
 from floodfuse.harmonize.joint import (
-    POWER_AXIS_DB,
     Floor,
     ground_density,
     independent_density,
+    power_cell,
     robust,
     water_densities,
 )
@@ -73,6 +74,7 @@ def wind_regime(
     floors: Sequence[Floor],
     looks: float,
     incidence_sd_deg: float = 0.0,
+    levels: Sequence[GroundLevel] = (),
 ) -> WindRegime:
     """Estimate the wind regime of an acquisition.
 
@@ -82,6 +84,7 @@ def wind_regime(
     incidence_deg : (n,)
     floors : of the two channels, in the same order
     looks : equivalent number of looks of the samples
+    levels : of dry ground, where the acquisition told them
 
     Samples that lack a value are left out. With fewer than 500 the usual weights are returned.
     """
@@ -92,7 +95,7 @@ def wind_regime(
     if count < LEAST_SAMPLES:
         return WindRegime(tuple(usual), 0.0, count)
     water, ground, number = _densities_at(
-        first[whole], second[whole], theta[whole], floors, looks, incidence_sd_deg
+        first[whole], second[whole], theta[whole], floors, looks, incidence_sd_deg, levels
     )
     omega, share = usual.copy(), np.full(1 + ground.shape[1], 1.0 / (1 + ground.shape[1]))
     for _ in range(_ITERATIONS):
@@ -110,17 +113,20 @@ def wind_regime(
 
 
 def _densities_at(
-    first: Float, second: Float, theta: Float, floors: Sequence[Floor], looks: float, incidence_sd_deg: float
+    first: Float,
+    second: Float,
+    theta: Float,
+    floors: Sequence[Floor],
+    looks: float,
+    incidence_sd_deg: float,
+    levels: Sequence[GroundLevel],
 ) -> tuple[Float, Float, Float]:
     """Densities of samples, those in one cell of angle and powers together: (cell, regime), (cell, dry class and, last, look-alike), samples."""
 
-    def cell(power: Float) -> NDArray[np.intp]:
-        step = POWER_AXIS_DB[1] - POWER_AXIS_DB[0]
-        place = np.rint((10.0 * np.log10(power) - POWER_AXIS_DB[0]) / step)
-        return np.clip(place, 0, POWER_AXIS_DB.size - 1).astype(np.intp)
-
     angle = np.rint(theta).astype(np.intp)
-    cells, number = np.unique(np.stack([angle, cell(first), cell(second)]), axis=1, return_counts=True)
+    cells, number = np.unique(
+        np.stack([angle, power_cell(first), power_cell(second)]), axis=1, return_counts=True
+    )
     water = np.empty((cells.shape[1], len(usual_weights())))
     ground = np.empty((cells.shape[1], len(DRY) + 1))
     for a in np.unique(cells[0]):
@@ -128,7 +134,7 @@ def _densities_at(
         at = (cells[1][here], cells[2][here])
         deg = float(a)
         wet = water_densities(floors, looks, deg, incidence_sd_deg)
-        dry = [ground_density(floors, k, looks, deg, incidence_sd_deg) for k in DRY]
+        dry = [ground_density(floors, k, looks, deg, incidence_sd_deg, levels) for k in DRY]
         dry.append(
             independent_density(floors, _LOOK_ALIKE_DB[floors[0].channel[0]], _LOOK_ALIKE_SD_DB, looks, deg)
         )

@@ -1,4 +1,4 @@
-"""Calibration to the acquisition: what its own footprint tells of the wind, never what the area asked for shows.
+"""Calibration to the acquisition: what its own footprint tells of wind and dry ground, never what the area asked for shows.
 
 Windows spread over the whole footprint are read at a few native pixels a sample. What is found goes into the acquisition, so that it
 is stored with the product, and is kept for the rest of the process: a batch over many areas estimates a scene once.
@@ -13,14 +13,19 @@ from functools import lru_cache
 import numpy as np
 import pyproj
 import shapely
+import xarray as xr
 from numpy.typing import NDArray
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition
+from floodfuse.harmonize.classes import EvidenceClass
+from floodfuse.harmonize.densities import GroundLevel
 from floodfuse.harmonize.joint import Floor
 from floodfuse.harmonize.radiometry import noise_gamma0
+from floodfuse.harmonize.scene_levels import Samples, ground_levels
 from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.grid import Grid, utm_of
+from floodfuse.pipeline.ground import prior_of
 from floodfuse.pipeline.ingest.kept_open import keeping_open
 from floodfuse.pipeline.ingest.reading import geometry_of, opened, pixels_per_pixel, stamps
 from floodfuse.pipeline.looks import looks_on
@@ -32,45 +37,78 @@ WINDOW_SAMPLES = 32  # a side
 MOST_WINDOWS = 64  # 8 x 8 over a whole Sentinel-1 scene: 65 536 samples, a million native pixels
 
 Float = NDArray[np.float64]
+Known = tuple[tuple[str, tuple[str, ...]], ...]
+"""Of each terrain layer all that is stated, and when its files last changed."""
 
 
-def calibrated(acquisitions: Sequence[Acquisition], workers: int = 2) -> tuple[Acquisition, ...]:
-    """The same prepared acquisitions, dual-polarized radars with their wind regime.
+def calibrated(
+    acquisitions: Sequence[Acquisition], workers: int = 2, terrain: Sequence[Acquisition] = ()
+) -> tuple[Acquisition, ...]:
+    """The same prepared acquisitions, radars with the levels of dry ground, dual-polarized ones with their wind regime.
 
     Radars with one polarization keep the usual winds: a bright co-polarization alone does not tell windy water from soil.
+
+    Parameters
+    ----------
+    terrain : prepared layers, all that lie beneath the radars' footprints and not only beneath the area that is mapped
     """
+    ground = tuple((a.model_dump_json(), stamps(a)) for a in terrain)
     with keeping_open(), ThreadPoolExecutor(workers) as pool:
-        return tuple(pool.map(_calibrated, acquisitions))
+        return tuple(pool.map(lambda a: _calibrated(a, ground), acquisitions))
 
 
-def _calibrated(acquisition: Acquisition) -> Acquisition:
-    if acquisition.sensor not in RADARS or len(channels_of(acquisition)) < 2:
+def _calibrated(acquisition: Acquisition, ground: Known) -> Acquisition:
+    if acquisition.sensor not in RADARS:
         return acquisition
-    found = _regime(acquisition.model_dump_json(), stamps(acquisition))
-    return acquisition.model_copy(update={"water_weights": tuple(round(w, 6) for w in found.weights)})
+    wind, levels = _told(acquisition.model_dump_json(), stamps(acquisition), ground)
+    update: dict[str, object] = {"ground_levels": levels}
+    if wind is not None:
+        update["water_weights"] = tuple(round(w, 6) for w in wind.weights)
+    return acquisition.model_copy(update=update)
 
 
 @lru_cache(maxsize=256)
-def _regime(acquisition_json: str, _: tuple[str, ...]) -> WindRegime:
+def _told(
+    acquisition_json: str, _: tuple[str, ...], ground: Known
+) -> tuple[WindRegime | None, tuple[GroundLevel, ...]]:
     """By everything that is known of the acquisition and when its files last changed: read in another way it is another."""
     acquisition = Acquisition.model_validate_json(acquisition_json)
+    terrain = [Acquisition.model_validate_json(known) for known, _ in ground]
     channels = channels_of(acquisition)
     floors = tuple(Floor(name, acquisition.nesz_db[pol]) for name, pol in channels.items())
-    powers: list[list[Float]] = [[], []]
-    angles: list[Float] = []
-    looks = float(acquisition.looks or 1.0)
+    if len(floors) < 2 and not terrain:
+        return None, ()
+    samples = _samples(acquisition, terrain, floors, tuple(channels.values()))
+    levels = ground_levels(samples, floors)
+    if len(floors) < 2:
+        return None, levels
+    first, second = samples.total_power
+    wind = wind_regime(
+        (first, second), samples.incidence_deg, floors, samples.looks, incidence_sd_deg(acquisition), levels
+    )
+    return wind, levels
+
+
+def _samples(
+    acquisition: Acquisition, terrain: Sequence[Acquisition], floors: Sequence[Floor], pols: Sequence[str]
+) -> Samples:
+    """Samples of an acquisition from windows all over it, and what the ground beneath is."""
+    powers: list[list[Float]] = [[np.empty(0)] for _ in pols]
+    angles, shares = [np.empty(0)], [np.empty((0, len(EvidenceClass)))]
+    looks, side_m = float(acquisition.looks or 1.0), 0.0
     for grid in footprint_windows(acquisition, NATIVE_PER_SAMPLE, WINDOW_SAMPLES):
-        looks = looks_on(acquisition, grid)
-        node = read_scene([acquisition], grid)[node_path(acquisition)].dataset
+        looks, side_m = looks_on(acquisition, grid), grid.metres_per_pixel
+        scene = read_scene([acquisition, *terrain], grid)
+        node = scene[node_path(acquisition)].dataset
+        below = scene["terrain"].dataset if terrain else xr.Dataset()
         theta = node["incidence"].values.astype(float)
-        for which, (floor, pol) in enumerate(zip(floors, channels.values(), strict=True)):
+        for which, (floor, pol) in enumerate(zip(floors, pols, strict=True)):
             noise = noise_gamma0(floor.nesz_db, theta) if acquisition.noise_removed else 0.0
             powers[which].append((node[pol].values + noise).ravel())
         angles.append(theta.ravel())
-    if not angles:
-        return wind_regime((np.empty(0), np.empty(0)), np.empty(0), floors, looks)
-    first, second = (np.concatenate(parts) for parts in powers)
-    return wind_regime((first, second), np.concatenate(angles), floors, looks, incidence_sd_deg(acquisition))
+        shares.append(prior_of(below, grid.shape).reshape(-1, len(EvidenceClass)).astype(float))
+    whole = tuple(np.concatenate(parts) for parts in powers)
+    return Samples(whole, np.concatenate(angles), np.concatenate(shares), side_m, looks)
 
 
 def footprint_windows(

@@ -1,7 +1,8 @@
 """What floodfuse says of a simulated chip: evidence of each sensor, prior, posterior and map, by the steps of the product.
 
 The steps are those of `pipeline.weigh` and `pipeline.decide`, called with the arrays of a chip in place of files. A chip
-is its own acquisition: the wind regime is told from all of it, at four native pixels a sample as in `pipeline.calibrate`.
+is its own acquisition: levels of dry ground and the wind regime are told from all of it, at four native pixels a sample as in
+`pipeline.calibrate`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -22,11 +23,13 @@ from floodfuse.harmonize.change import combine, total_power_db
 from floodfuse.harmonize.change_densities import change_model
 from floodfuse.harmonize.classes import Decider
 from floodfuse.harmonize.correlation import band_correlation, discounted
+from floodfuse.harmonize.densities import GroundLevel
 from floodfuse.harmonize.dry_level import DryLevel, trusted
 from floodfuse.harmonize.evidence import aggregate, optical_evidence, radar_evidence
 from floodfuse.harmonize.history import Pass, flood_llr
 from floodfuse.harmonize.joint import Floor, JointTable, joint_table
 from floodfuse.harmonize.radiometry import noise_gamma0
+from floodfuse.harmonize.scene_levels import Samples, ground_levels
 from floodfuse.harmonize.speckle import log_moments_db
 from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.models.bayes import Posterior, fuse
@@ -37,7 +40,7 @@ from floodfuse.pipeline.weigh import Evidence
 RESOLUTION_M = 10.0
 BAND = {Decider.SENTINEL1: "C", Decider.ALOS2: "L"}
 ALL = (Decider.SENTINEL1, Decider.ALOS2, Decider.SENTINEL2)
-# Pixels of the chip to a sample of the wind: four native ones, of 10 m and of 25 m.
+# Pixels of the chip to a sample of the whole: four native ones, of 10 m and of 25 m.
 _SAMPLE_PX = {Decider.SENTINEL1: 4, Decider.ALOS2: 10}
 _LOOKS_GAINED = {
     Decider.SENTINEL1: 1.0,
@@ -80,22 +83,37 @@ def level_angles(radar: RadarChip) -> tuple[float, float]:
     return float(radar.incidence_deg.min()), float(radar.incidence_deg.max())
 
 
-def wind_of(radar: RadarChip, who: Decider) -> WindRegime:
-    """The wind regime told from the whole chip."""
+class Told(NamedTuple):
+    """What a chip, its own acquisition, told of water and of dry ground to a radar."""
+
+    wind: WindRegime
+    levels: tuple[GroundLevel, ...]
+
+
+def told_of(radar: RadarChip, who: Decider, log_share: Float32) -> Told:
+    """Levels of dry ground and the wind regime, told from the whole chip.
+
+    Parameters
+    ----------
+    log_share : ln prior of classes, (y, x, class)
+    """
     side = _SAMPLE_PX[who]
     size = radar.incidence_deg.shape[0] // side
 
-    def sampled(values: Float32) -> Float:
+    def sampled(values: NDArray[np.floating]) -> Float:
         inner = values[: size * side, : size * side].astype(float)
-        return inner.reshape(size, side, size, side).mean(axis=(1, 3)).ravel()
+        cells = inner.reshape(size, side, size, side, *values.shape[2:]).mean(axis=(1, 3))
+        return np.asarray(cells.reshape(size * size, *values.shape[2:]))
 
     theta = sampled(radar.incidence_deg)
-    floors = floors_of(radar, who)
-    total = [
+    floors, looks = floors_of(radar, who), radar.looks * _SAMPLE_LOOKS
+    first, second = (
         sampled(power) + (noise_gamma0(f.nesz_db, theta) if radar.noise_removed else 0.0)
         for power, f in zip(radar.gamma0.values(), floors, strict=True)
-    ]
-    return wind_regime((total[0], total[1]), theta, floors, radar.looks * _SAMPLE_LOOKS)
+    )
+    share = np.log(sampled(np.exp(log_share)))
+    levels = ground_levels(Samples((first, second), theta, share, side * RESOLUTION_M, looks), floors)
+    return Told(wind_regime((first, second), theta, floors, looks, levels=levels), levels)
 
 
 @lru_cache(maxsize=4)  # both radars of a chip, with and without a reference
@@ -103,39 +121,39 @@ def _table_once(*of: Any) -> JointTable:
     return joint_table(*of)
 
 
-def radar_nats(
-    radar: RadarChip, who: Decider, log_share: Float32 | None = None, wind: Sequence[float] | None = None
-) -> Float32:
+def _table_of(radar: RadarChip, who: Decider, told: Told) -> JointTable:
+    floors, looks = floors_of(radar, who), looks_of(radar, who)
+    return _table_once(floors, looks, told.wind.weights, 0.0, level_angles(radar), told.levels)
+
+
+def radar_nats(radar: RadarChip, who: Decider, told: Told, log_share: Float32 | None = None) -> Float32:
     """Evidence of a radar at its own time, pixel by pixel, before aggregation: (y, x, class) nats.
 
     Parameters
     ----------
     radar, who : the image and whose it is
+    told : of it by `told_of`
     log_share : ln prior of classes; where given, the image is held against the chip's dry reference
-    wind : weights of wind regimes; told from the chip where None
     """
-    floors, looks = floors_of(radar, who), looks_of(radar, who)
-    weights = tuple(wind_of(radar, who).weights if wind is None else wind)
-    angles = level_angles(radar)
-    table = _table_once(floors, looks, weights, 0.0, angles)
+    table, angles = _table_of(radar, who, told), level_angles(radar)
     powers = list(radar.gamma0.values())
-    noise = [10.0 ** (f.nesz_db / 10.0) if radar.noise_removed else 0.0 for f in floors]
+    noise = [10.0 ** (level / 10.0) if radar.noise_removed else 0.0 for level in radar.nesz_db.values()]
     nats = radar_evidence(powers, noise, radar.incidence_deg, table, angles)
-    if log_share is None:
-        return nats
-    return _against_dry(radar, nats, table, (floors, looks, weights), log_share)
+    return nats if log_share is None else _against_dry(radar, who, nats, told, log_share)
 
 
-def _against_dry(
-    radar: RadarChip,
-    nats: Float32,
-    table: JointTable,
-    of: tuple[tuple[Floor, ...], float, tuple[float, ...]],
-    log_share: Float32,
-) -> Float32:
+def _against_dry(radar: RadarChip, who: Decider, nats: Float32, told: Told, log_share: Float32) -> Float32:
     """Evidence given the chip's reference, the mean of n passes: its level has 1 / n of the variance of one."""
-    floors, looks, weights = of
-    model = change_model(floors, looks, radar.noise_removed, table, radar.reference_dates, weights)
+    floors, looks = floors_of(radar, who), looks_of(radar, who)
+    model = change_model(
+        floors,
+        looks,
+        radar.noise_removed,
+        _table_of(radar, who, told),
+        radar.reference_dates,
+        told.wind.weights,
+        levels=told.levels,
+    )
     bias_db = float(log_moments_db(looks * radar.reference_dates)[0])
     before: list[DryLevel | None] = []
     for power, noise in zip(radar.reference.values(), model.noise, strict=True):
@@ -179,12 +197,14 @@ def evidence_of(
     share : ln prior of classes, (y, x, class)
     against_dry : whether radar images are held against their dry references
     """
-    nats = {
-        who: optical_nats(chip)
-        if who is Decider.SENTINEL2
-        else aggregate(radar_nats(radar_of(chip, who), who, share if against_dry else None))
-        for who in sensors
-    }
+    nats: dict[Decider, Float32] = {}
+    for who in sensors:
+        if who is Decider.SENTINEL2:
+            nats[who] = optical_nats(chip)
+            continue
+        radar = radar_of(chip, who)
+        told = told_of(radar, who, share)
+        nats[who] = aggregate(radar_nats(radar, who, told, share if against_dry else None))
     return moved(chip, nats, share)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize import optical
 from floodfuse.harmonize.classes import FLOODED, EvidenceClass
+from floodfuse.harmonize.densities import GroundLevel
 from floodfuse.harmonize.joint import POWER_AXIS_DB, Floor, ground_density, mean_water_density
 from floodfuse.harmonize.optical import MNDWI_DENSITY, NDWI_DENSITY, IndexDensity
 from floodfuse.harmonize.wind import usual_weights
@@ -127,9 +128,10 @@ def class_densities(channel: ChannelView, view: SensorView) -> dict[EvidenceClas
     floors = (Floor(channel.channel, channel.nesz_sigma0_db),)
     looks, theta = float(view.looks or 1.0), view.observed["incidence"]
     weights = np.asarray(view.facts.get("water_weights") or usual_weights())
+    levels = [GroundLevel(*told) for told in view.facts.get("ground_levels", ())]
     curves = {EvidenceClass.OPEN_WATER: mean_water_density(floors, looks, weights, theta)}
     for k in list(EvidenceClass)[1:]:
-        curves[k] = ground_density(floors, k, looks, theta)
+        curves[k] = ground_density(floors, k, looks, theta, levels=levels)
     return {k: np.asarray(curve)[:-1, 0] for k, curve in curves.items()}
 
 

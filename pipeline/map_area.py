@@ -83,7 +83,7 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
             acquisitions = _aligned(settings, time, acquisitions)
     with _timed(seconds, "calibrate"):
         report("calibrating", 0, 1)
-        acquisitions = calibrated(acquisitions, settings.workers)
+        acquisitions = calibrated(acquisitions, settings.workers, _terrain(settings, time, acquisitions))
     if settings.reference == "auto":
         with _timed(seconds, "references"):
             report("finding references", 0, 1)
@@ -122,6 +122,21 @@ def _aligned(
             raise
         others = []
     return aligned(acquisitions, settings.workers, others)
+
+
+def _terrain(
+    settings: MapSettings, time: datetime, acquisitions: Sequence[Acquisition]
+) -> Sequence[Acquisition]:
+    """All terrain that the catalogue has beneath the radars; none where an archive can't be asked for it.
+
+    What it gave for the area alone will not do: levels must not hang on the area asked for.
+    """
+    try:
+        return prepare(search.terrain_beneath(settings.catalog, acquisitions, time))
+    except BadRequest:
+        if Path(settings.catalog).exists():
+            raise
+        return []
 
 
 def _with_references(

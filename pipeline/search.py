@@ -80,6 +80,15 @@ def beside(
     return sorted(near, key=lambda a: (abs(a.time - time), a.id))
 
 
+def terrain_beneath(catalog: str, chosen: Sequence[Acquisition], time: datetime) -> list[Acquisition]:
+    """Terrain layers that share ground with the radars among the chosen ones, whatever the area."""
+    ground = ground_of(chosen)
+    if ground is None:
+        return []
+    found = [a for a in _candidates(catalog, ground, time, 0.0) if a.sensor is Sensor.TERRAIN]
+    return sorted((a for a in found if touches(a, ground.geometry)), key=lambda a: a.id)
+
+
 def ground_of(acquisitions: Sequence[Acquisition]) -> Area | None:
     """What the radars among them cover; None where there are none."""
     shapes = [a.outline for a in acquisitions if a.sensor in RADARS]

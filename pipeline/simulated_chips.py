@@ -29,7 +29,7 @@ from floodfuse.pipeline.weigh import days_of
 SIDE_PX = 256
 DRY_EVERY, REFERENCE_EVERY = 10, 4
 PLANTS_IN_WATER = (int(EvidenceClass.FLOODED_FOREST), int(EvidenceClass.FLOODED_HERB))
-_FORMAT = 3  # of the files kept; another one is made anew
+_FORMAT = 4  # of the files kept; another one is made anew
 
 
 class SimulatedChips:

@@ -111,7 +111,14 @@ def _table(acquisition: Acquisition, channels: dict[str, str], looks: float) -> 
     declared = acquisition.incidence_deg or 0.0
     angles = (level[0] - _SLOPES_DEG, level[1] + _SLOPES_DEG) if level else (declared, declared)
     with _TABLES:
-        return _table_once(floors, looks, acquisition.water_weights, incidence_sd_deg(acquisition), angles)
+        return _table_once(
+            floors,
+            looks,
+            acquisition.water_weights,
+            incidence_sd_deg(acquisition),
+            angles,
+            acquisition.ground_levels,
+        )
 
 
 def channels_of(acquisition: Acquisition) -> dict[str, str]:
@@ -197,6 +204,7 @@ def _against_dry(
         len(acquisition.references),
         acquisition.water_weights,
         sd_deg,
+        acquisition.ground_levels,
     )
     powers = [node[pol].values for pol in channels.values()]
     return combine(nats, powers, dry, angle, model, acquisition.water_incidence_deg, log_share)

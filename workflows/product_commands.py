@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json as json_module
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from rich.table import Table
 
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.harmonize.classes import LEGEND
+from floodfuse.harmonize.classes import LEGEND, EvidenceClass
 from floodfuse.harmonize.wind_regime import WindRegime
 from floodfuse.pipeline.compare import compare
 from floodfuse.pipeline.explain import Explanation, SensorView, explain
@@ -244,8 +245,8 @@ def _show_sensor(view: SensorView, found: Explanation) -> None:
         floors = ", ".join(f"{c.channel} {c.noise_floor_db:.1f} dB" for c in view.channels)
         console.say(f"    {view.looks:.3g} looks; noise floor at this angle: {floors}")
     for name, fact in view.facts.items():
-        told = _water(fact) if name == "water_weights" else _in_words(fact)
-        console.say(f"    {'water' if name == 'water_weights' else name.replace('_', ' ')}: {told}")
+        called, told = _TOLD_OF_SCENE.get(name, (name.replace("_", " "), _in_words))
+        console.say(f"    {called}: {told(fact)}")
 
 
 def _water(weights: list[float]) -> str:
@@ -255,6 +256,23 @@ def _water(weights: list[float]) -> str:
         f"over the whole scene, winds of scale {regime.scale_m_s:.1f} m/s, and a cross-polarized level of water "
         f"{regime.cross_offset_db:+.1f} dB off the usual"
     )
+
+
+def _dry_ground(levels: list[tuple[str, int, float, float]]) -> str:
+    """Levels of dry classes, class by class."""
+    told: dict[str, list[str]] = {}
+    for channel, ground, shift_db, _ in levels:
+        name = EvidenceClass(ground).name.lower().replace("_", " ")
+        told.setdefault(name, []).append(f"{channel} {shift_db:+.1f}")
+    classes = "; ".join(f"{name} {', '.join(shifts)}" for name, shifts in told.items())
+    return f"over the whole scene, on high ground, dB off the usual: {classes}"
+
+
+_TOLD_OF_SCENE: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "water_weights": ("water", _water),
+    "ground_levels": ("dry ground", _dry_ground),
+}
+"""Facts of an acquisition that its whole footprint told, and how they are said."""
 
 
 def _distance(hours: float) -> str:

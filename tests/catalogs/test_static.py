@@ -63,6 +63,7 @@ def test_every_field_survives(tmp_path: Path, make_acquisition: Make) -> None:
     )
     found_by_a_run = {
         "water_weights",
+        "ground_levels",
         "cold",
         "striped_rows",
         "striped_columns",

@@ -72,6 +72,15 @@ def test_curves_are_the_exact_densities_of_the_classes() -> None:
     assert set(found) == set(EvidenceClass)
 
 
+def test_curves_stand_where_the_scene_told_its_ground_to_be() -> None:
+    told = radar(VV)
+    told.facts["ground_levels"] = [["C_VV", int(EvidenceClass.DRY_FOREST), 1.5, 0.7]]
+    power, floor = from_db(POWER_AXIS_DB), float(from_db(-24.0) / np.cos(np.deg2rad(THETA)))
+    mean, sd = (f("C_VV", EvidenceClass.DRY_FOREST, THETA) for f in (class_mean_db, class_sd_db))
+    exact = np.exp(per_db(log_density(power, mean + 1.5, 0.7 * sd, LOOKS, floor), power))
+    np.testing.assert_allclose(class_densities(VV, told)[EvidenceClass.DRY_FOREST], exact, atol=0.004)
+
+
 @pytest.mark.parametrize("variance", [0.0, 0.1, 1.0])
 def test_index_curves_tell_as_the_evidence_does(variance: float) -> None:
     water, dry = index_densities(optical.NDWI_DENSITY, variance)

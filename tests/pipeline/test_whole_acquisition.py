@@ -13,6 +13,8 @@ import rasterio
 from affine import Affine
 from rasterio.windows import Window
 
+from floodfuse.catalogs import static
+from floodfuse.catalogs.acquisition import Sensor
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.catalogs.simulated.scenario import Scenario
 from floodfuse.harmonize.classes import FLOOD_CLASSES
@@ -30,12 +32,16 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    """Optics on the east of the scene alone, and half of the references on the north of it alone."""
+    """Optics on the east of the scene alone, half of the references on the north of it alone, terrain in two pieces."""
     folder = tmp_path_factory.mktemp("partly") / "archive"
     made = write_archive(folder, 512, 3, Scenario(references=4))
     keep(folder, "synthetic-sentinel2", slice(0.4, 1.0), slice(0.0, 1.0))
     for name in ("synthetic-sentinel1-ref1", "synthetic-sentinel1-ref3", "synthetic-palsar2-ref1"):
         keep(folder, name, slice(0.0, 1.0), slice(0.0, 0.55))
+    terrain = next(a for a in static.acquisitions(folder) if a.sensor is Sensor.TERRAIN)
+    static.add(folder, [terrain.model_copy(update={"id": "eastern-terrain"})])
+    keep(folder, "synthetic-terrain", slice(0.0, 0.6), slice(0.0, 1.0))
+    keep(folder, "eastern-terrain", slice(0.6, 1.0), slice(0.0, 1.0))
     return made
 
 
@@ -103,6 +109,9 @@ def test_a_part_without_anchors_or_references_gets_the_same_map(archive: Archive
         assert mine == theirs
         assert len(mine["references"]) == 4
         assert mine["shift"]["anchors"][0] == "synthetic-sentinel2"
+        assert len(mine["ground_levels"]) == 8
+    assert "eastern-terrain" not in [i.id for i in small.inputs]
+    assert "eastern-terrain" in [i.id for i in large.inputs]
     a, b = (open_layers(tmp_path / name) for name in ("small", "large"))
     x, y = np.intersect1d(a.x, b.x), np.intersect1d(a.y, b.y)[::-1]
     a, b = a.sel(x=x, y=y).load(), b.sel(x=x, y=y).load()

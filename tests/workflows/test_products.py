@@ -216,6 +216,7 @@ def test_explain_to_a_reader(program: Callable[..., Outcome], product: Path) -> 
         "6.0 h before the product's time",
         "23.0 h after the product's time",
         "looks; noise floor at this angle: C_VV -23.0 dB, C_VH -25.0 dB",
+        "water: over the whole scene, winds of scale",
         "open water",
         "posterior",
         "flooded over dry",
@@ -262,6 +263,18 @@ def test_inspect_tells_the_flags(floodfuse: Callable[..., Outcome], product: Pat
     for flag in told:
         assert flag["pixels"] == int(((bits & flag["value"]) > 0).sum())
     assert "What to keep in mind" in floodfuse("inspect", product).stdout
+
+
+def test_explain_tells_what_the_scene_told_of_its_dry_ground(
+    floodfuse: Callable[..., Outcome], product: Path, tmp_path: Path
+) -> None:
+    told = Path(shutil.copytree(product, tmp_path / "told"))
+    record = json.loads((told / "run.json").read_text())
+    radar = next(i["acquisition"] for i in record["inputs"] if i["sensor"] == "sentinel1")
+    radar["ground_levels"] = [["C_VV", 4, 1.24, 0.7], ["C_VH", 4, -0.31, 0.8], ["C_VV", 6, 0.5, 0.9]]
+    (told / "run.json").write_text(json.dumps(record))
+    words = " ".join(floodfuse("explain", told, "--at", at(told, 60, 50)).stdout.split())
+    assert "on high ground, dB off the usual: dry forest C_VV +1.2, C_VH -0.3; bare soil C_VV +0.5" in words
 
 
 def test_explain_says_when_an_input_has_changed(
