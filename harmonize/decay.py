@@ -17,7 +17,7 @@ from floodfuse.harmonize.classes import FLOODED, EvidenceClass
 
 ONSET_PER_DAY = 0.01
 HALF_LIFE_DAYS = 5.0  # where height above drainage is not known
-_HALF_LIFE_BY_HAND = ((1.0, 10.0), (3.0, 5.0), (np.inf, 2.0))  # (HAND below [m], half-life [d])
+HALF_LIFE_BY_HAND = ((1.0, 10.0), (3.0, 5.0), (np.inf, 2.0))  # (HAND below [m], half-life [d])
 
 Float = NDArray[np.floating]
 
@@ -57,7 +57,7 @@ def half_life_days(hand_m: ArrayLike | None) -> Float:
     if hand_m is None:
         return np.asarray(HALF_LIFE_DAYS)
     hand = np.asarray(hand_m)
-    (low, longest), (middle, usual), (_, shortest) = _HALF_LIFE_BY_HAND
+    (low, longest), (middle, usual), (_, shortest) = HALF_LIFE_BY_HAND
     days = np.where(hand < low, longest, np.where(hand < middle, usual, shortest))
     return np.where(np.isfinite(hand), days, HALF_LIFE_DAYS)
 

@@ -35,6 +35,7 @@ from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.models.bayes import Posterior, fuse
 from floodfuse.pipeline import decide, ground
 from floodfuse.pipeline.exclusions import exclusions
+from floodfuse.pipeline.smooth_ground import borne_out
 from floodfuse.pipeline.weigh import Evidence
 
 RESOLUTION_M = 10.0
@@ -230,7 +231,7 @@ def moved(chip: Chip, nats: dict[Decider, Float32], share: Float32) -> dict[Deci
         if who is Decider.SENTINEL2:
             hints["snow"] = (chip.sentinel2.scl == optical.SCL_SNOW).astype(np.float32)
         found[who] = Evidence(at_zero, age, hidden, {who.name: seen}, (said,), hints, alone)
-    return found
+    return borne_out(found, half_life)
 
 
 def bands_share(chip: Chip) -> float:

@@ -11,6 +11,7 @@ from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass, Exclusi
 from floodfuse.harmonize.prior import BUILT_UP, TREE_COVER, WETLAND_COVER
 from floodfuse.models.bayes import Posterior, flooded_class, fuse
 from floodfuse.pipeline.ground import ground_of, half_life_of, permanent_water
+from floodfuse.pipeline.smooth_ground import unconfirmed
 from floodfuse.pipeline.weigh import Evidence
 
 WET_FROM = 0.5
@@ -133,32 +134,21 @@ def _may_be_smooth_ground(
     terrain: xr.Dataset,
     log_share: NDArray[np.float32],
 ) -> Bool:
-    """Where open water is the answer of L band alone, though others looked while the ground was the same. Never on permanent water.
-
-    Roughness of a centimetre, as of fresh mud, is smooth at 24 cm and rough at 5.5 cm (harmonization.md 3.3, 4.7): L band can't tell it from
-    water. Others bear it out where they tell open water from bare soil by 1 nat, or would come to water without L band.
-    They were asked where they looked no further from its pass than half of the floods stay.
+    """Where open water is the answer of L band alone, and others that looked neither bear it out (`smooth_ground`) nor would come to water
+    without L band. Never on permanent water.
     """
     shape = (posterior.water.shape[0], posterior.water.shape[1])
-    asked = np.zeros(shape, bool)
-    l_band = evidence.get(Decider.ALOS2)
-    others = {who: e for who, e in evidence.items() if who is not Decider.ALOS2}
-    if l_band is None or not others:
-        return asked
-    found = (posterior.water > WET_FROM) & (flooded_class(posterior) == EvidenceClass.OPEN_WATER)
+    untold = unconfirmed(evidence, half_life_of(terrain))
+    if untold is None:
+        return np.zeros(shape, bool)
+    found = untold & (posterior.water > WET_FROM) & (flooded_class(posterior) == EvidenceClass.OPEN_WATER)
     found &= _usually_land(terrain, shape)
     if not found.any():
         return found
-    l_hours, half_life_hours = l_band.spoke_hours, 24.0 * half_life_of(terrain)
-    for other in others.values():
-        asked |= np.abs(other.spoke_hours - l_hours) <= half_life_hours
-        over_soil = (
-            other.unpooled[..., EvidenceClass.OPEN_WATER] - other.unpooled[..., EvidenceClass.BARE_SOIL]
-        )
-        found &= ~(over_soil >= advisory.SAYS_NATS)
-    found &= asked
-    without = fuse({who: e.unpooled[found][:, None] for who, e in others.items()}, log_share[found][:, None])
-    found[found] = without.water[:, 0] <= WET_FROM
+    others: dict[Decider, NDArray[np.float32]] = {
+        who: e.unpooled[found][:, None] for who, e in evidence.items() if who is not Decider.ALOS2
+    }
+    found[found] = fuse(others, log_share[found][:, None]).water[:, 0] <= WET_FROM
     return found
 
 

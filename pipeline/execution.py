@@ -32,11 +32,12 @@ from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.exclusions import against_physics
 from floodfuse.pipeline.fused import Fused
 from floodfuse.pipeline.grid import Grid, area_mask
-from floodfuse.pipeline.ground import permanent_water, prior_of
+from floodfuse.pipeline.ground import half_life_of, permanent_water, prior_of
 from floodfuse.pipeline.ingest.kept_open import keeping_open
 from floodfuse.pipeline.product import NOVELTY, weight_layer
 from floodfuse.pipeline.publish import zarr_store
 from floodfuse.pipeline.scene import read_scene
+from floodfuse.pipeline.smooth_ground import borne_out
 from floodfuse.pipeline.weigh import HALO_PX, Evidence, Speckle, weigh
 
 if TYPE_CHECKING:  # torch takes seconds to load, and most maps need none
@@ -128,6 +129,7 @@ def weigh_block(job: Job, block: Grid) -> Weighed:
     terrain = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
     log_share = prior_of(terrain, padded.shape)
     found = weigh(job.acquisitions, scene, padded, job.time, log_share, job.speckle)
+    found = borne_out(found, half_life_of(terrain))
     inner = slice(HALO_PX, -HALO_PX)
     return Weighed(found, terrain, log_share).part(inner, inner)
 

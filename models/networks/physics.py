@@ -3,7 +3,8 @@
     scores_k = ln prior_k + sum over sensors of l_s[k]
 
 Views are those of `inputs.evidence`, one a sensor, whose first channels are nats by class; unseen pixels hold 0. Where both radars
-see a pixel they see one wind and one soil, and each counts at 1 / (1 + rho), as `harmonize.correlation.discounted` has it.
+see a pixel they see one wind and one soil, and each counts at 1 / (1 + rho), as `harmonize.correlation.discounted` has it; what L band says
+of water against soil counts where another sensor bears it out, or none was asked, as in `pipeline.smooth_ground`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from floodfuse.harmonize.advisory import SAYS_NATS
+from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.correlation import DOUBLE_BOUNCE, WIND_HOURS, band_correlation
-from floodfuse.models.inputs.evidence import DAYS
+from floodfuse.harmonize.decay import HALF_LIFE_BY_HAND, HALF_LIFE_DAYS
+from floodfuse.models.inputs.evidence import DAYS, HAND, HAND_KNOWN, HAND_SCALE_M
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views
 
-GROUND, RADARS = "ground", ("c", "l")
+GROUND, L_BAND = "ground", "l"
+RADARS = ("c", L_BAND)
+_WATER, _SOIL = int(EvidenceClass.OPEN_WATER), int(EvidenceClass.BARE_SOIL)
 _RHO_AT_ONCE, _RHO_LATER = (float(band_correlation(hours)) for hours in (0.0, 1e6))
 
 
@@ -59,7 +65,38 @@ def bayes_scores(stacks: Mapping[str, Tensor], classes: int) -> Tensor:
         rho = _RHO_LATER + (_RHO_AT_ONCE - _RHO_LATER) * torch.exp(-apart / WIND_HOURS)
         rho = rho * first[:, -1:] * second[:, -1:]
         nats |= {radar: _discounted(nats[radar], rho) for radar in RADARS}
+    if L_BAND in stacks:
+        nats[L_BAND] = _borne_out(nats[L_BAND], stacks)
     return torch.stack([nats[sensor] for sensor in sorted(nats)]).sum(dim=0)
+
+
+def _borne_out(l_nats: Tensor, stacks: Mapping[str, Tensor]) -> Tensor:
+    """L band's nats, without its word for water against soil where others looked in vain while the ground was the same."""
+    l_band = stacks[L_BAND]
+    asked, confirmed = torch.zeros_like(l_band[:, -1:], dtype=torch.bool), l_band[:, -1:] <= 0
+    for sensor, other in stacks.items():
+        if sensor in (L_BAND, GROUND):
+            continue
+        seen = other[:, -1:] > 0
+        near = (_days(other) - _days(l_band)).abs() <= _half_life_days(stacks[GROUND])
+        asked |= seen & near
+        confirmed |= seen & (other[:, _WATER, None] - other[:, _SOIL, None] >= SAYS_NATS)
+    soil = torch.where(
+        asked & ~confirmed,
+        torch.maximum(l_nats[:, _WATER, None], l_nats[:, _SOIL, None]),
+        l_nats[:, _SOIL, None],
+    )
+    return torch.cat([l_nats[:, :_SOIL], soil, l_nats[:, _SOIL + 1 :]], dim=1)
+
+
+def _half_life_days(ground: Tensor) -> Tensor:
+    """That of floods at each height above drainage, as `harmonize.decay.half_life_days` has it, (chip, 1, y, x)."""
+    hand_m = ground[:, HAND : HAND + 1] * HAND_SCALE_M
+    (low, longest), (middle, usual), (_, shortest) = HALF_LIFE_BY_HAND
+    days = torch.full_like(hand_m, shortest)
+    days = torch.where(hand_m < middle, usual, days)
+    days = torch.where(hand_m < low, longest, days)
+    return torch.where(ground[:, HAND_KNOWN : HAND_KNOWN + 1] > 0, days, HALF_LIFE_DAYS)
 
 
 def _days(stack: Tensor) -> Tensor:

@@ -7,10 +7,12 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from floodfuse.harmonize.classes import Decider
+from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.harmonize.correlation import band_correlation, discounted
+from floodfuse.harmonize.decay import half_life_days
 from floodfuse.models import bayes
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.build import NetworkSettings, build
@@ -18,6 +20,7 @@ from floodfuse.models.networks.graybox import BOUND_NATS, GrayBox
 from floodfuse.models.networks.physics import Physics
 
 SIDE = 64
+WATER, SOIL = int(EvidenceClass.OPEN_WATER), int(EvidenceClass.BARE_SOIL)
 SENSORS = {"c/now": Decider.SENTINEL1, "l/now": Decider.ALOS2, "optical/now": Decider.SENTINEL2}
 
 
@@ -52,6 +55,21 @@ def physics() -> Physics:
     return Physics(dict(inputs.CHANNELS), inputs.CLASSES).eval()
 
 
+def unconfirmed(
+    nats: dict[Decider, NDArray[np.float32]],
+    days: dict[Decider, NDArray[np.float32]],
+    ground: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """Where another sensor than L band looked within half of the floods' stay, and none tells water from soil by 1 nat."""
+    hand_m = np.where(ground[inputs.HAND_KNOWN] > 0, ground[inputs.HAND] * inputs.HAND_SCALE_M, np.nan)
+    asked, told = np.zeros((2, SIDE, SIDE), bool)
+    for who in (Decider.SENTINEL1, Decider.SENTINEL2):
+        seen = np.isfinite(nats[who][..., 0])
+        asked |= seen & (np.abs(days[who] - days[Decider.ALOS2]) <= half_life_days(hand_m))
+        told |= seen & (nats[who][..., WATER] - nats[who][..., SOIL] >= 1.0)
+    return np.asarray(np.isfinite(nats[Decider.ALOS2][..., 0]) & asked & ~told)
+
+
 def test_physics_is_what_bayes_rule_gives() -> None:
     batch = drawn()
     found = torch.softmax(physics()(batch).logits, dim=1)[0].numpy()
@@ -66,7 +84,11 @@ def test_physics_is_what_bayes_rule_gives() -> None:
     both = np.isfinite(nats[radars[0]][..., 0]) & np.isfinite(nats[radars[1]][..., 0])
     rho = np.where(both, band_correlation(24.0 * (days[radars[0]] - days[radars[1]])), 0.0).astype(np.float32)
     assert 0.2 < both.mean() < 0.6 and rho[both].min() < 0.35 and rho.max() > 0.5
+    alone = dict(nats)
     nats |= {who: discounted(nats[who], rho) for who in radars}
+    untold = unconfirmed(alone, days, batch[inputs.GROUND][0].numpy())
+    assert 0.05 < untold.mean() < 0.6
+    nats[radars[1]][untold, SOIL] = nats[radars[1]][untold][:, [WATER, SOIL]].max(axis=1)
     expected = bayes.fuse(nats, np.ascontiguousarray(log_prior)).classes
     np.testing.assert_allclose(np.moveaxis(found, 0, -1), expected, atol=2e-6)
 
