@@ -12,7 +12,8 @@ then takes the level m_k + E d_k with the spread
 
 Where there is no such ground, or no map of heights, m_k and s_k stay. Neighbouring samples are of one field and count by their
 area, so that a scene with a few fields tells little, however many its pixels. Ground whose prior share of water is larger has no
-say: levels must never follow the water. Source: harmonization.md 4.4, with high ground as the anchor.
+say: levels must never follow the water. And ground speaks of the class that is usual of its land cover, and of no other: where cover is not
+known, or a class is not there, what looks most like it is another. Source: harmonization.md 4.4, with high ground as the anchor.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ from floodfuse.harmonize.wind import usual_weights
 SCENE_SHARE = 0.445  # t^2 / s^2: how much of a class's variance sets scenes apart [P]
 FIELD_M = 300.0  # side of ground that varies as one [P]
 MOST_WATER = 0.2  # prior share of water up to which ground has a say: 5.5 m above the drainage and more
-LEAST_SHARE = 0.1  # of a class among dry ground, down to which ground has a say on it: what looks like rarer ones is mostly another
-_SHIFTS = np.arange(-2.5, 2.5 + 1e-9, 0.25)  # d / s, at which densities are taken
-_FINE_SHIFTS = np.arange(-2.5, 2.5 + 1e-9, 0.025)  # and between which their logarithms are smooth
+LEAST_SHARE = 0.5  # of a class among dry ground, from which ground has a say on it
+_SHIFTS = np.arange(-2.0, 2.0 + 1e-9, 0.25)  # d / s, at which densities are taken
+_FINE_SHIFTS = np.arange(-2.0, 2.0 + 1e-9, 0.025)  # and between which their logarithms are smooth
 # w / s and its prior, of mean w^2 / s^2 = 1 - SCENE_SHARE. Samples average what is finer than they are: they may tell that fields
 # differ more than half of s^2 allows, and never that pixels differ less.
 _WIDTHS = np.sqrt(np.array([0.5, 0.7, 1.0]))
 _WIDTH_MASS = np.array([0.8, 0.15, 0.05])
-_ROUNDS = 3
+_ROUNDS = 2
 _ANGLE_STEP_DEG = 2.0
 _LEAST_DENSITY = 1e-6  # per dB
 

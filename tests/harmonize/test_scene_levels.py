@@ -24,7 +24,7 @@ PAIR = (Floor("C_VV", -24.0), Floor("C_VH", -26.0))
 L_PAIR = (Floor("L_HH", -30.0), Floor("L_HV", -34.0))
 LOOKS, THETA = 17.0, 38.0
 FOREST, LOW, SOIL = EvidenceClass.DRY_FOREST, EvidenceClass.DRY_LOW_VEG, EvidenceClass.BARE_SOIL
-TREES, CROPS = 10, 40  # land cover
+TREES, CROPS, BARE = 10, 40, 60  # land cover
 HIGH_M, LOWEST_M = 30.0, 0.0
 
 Float = NDArray[np.float64]
@@ -77,23 +77,30 @@ def test_levels_of_forest_are_recovered_with_their_spread(
         assert told.spread_ratio == pytest.approx(np.sqrt(1.0 - SCENE_SHARE), abs=0.08)
 
 
-def test_soil_and_plants_of_one_land_cover_are_told_apart_by_both_channels() -> None:
+def test_plants_are_told_of_cropland_with_bare_fields_among_them() -> None:
+    """A fifth of it ploughed, as the cover's shares have it: plants come out brighter, soil is told of bare ground alone."""
     rng = np.random.default_rng(2)
-    parts = [fields(rng, L_PAIR, LOW, 3200, (1.5, 2.0)), fields(rng, L_PAIR, SOIL, 800, (-1.5, -2.0))]
+    parts = [
+        fields(rng, L_PAIR, LOW, 3200, (1.5, 2.0)),
+        fields(rng, L_PAIR, SOIL, 800, (-1.5, -2.0)),
+        fields(rng, L_PAIR, SOIL, 1500, (-1.5, -2.0)),
+    ]
     powers = tuple(np.concatenate(p) for p in zip(*parts, strict=True))
-    levels = ground_levels(samples(powers, share_of(CROPS, HIGH_M, 4000)), L_PAIR)
-    assert level_of(levels, "L_HV", LOW).shift_db == pytest.approx(2.0, abs=0.7)
-    assert level_of(levels, "L_HV", SOIL).shift_db == pytest.approx(-2.0, abs=1.2)
+    share = np.concatenate([share_of(CROPS, HIGH_M, 4000), share_of(BARE, HIGH_M, 1500)])
+    levels = ground_levels(samples(powers, share), L_PAIR)
+    assert level_of(levels, "L_HV", LOW).shift_db == pytest.approx(2.0, abs=0.8)
+    assert level_of(levels, "L_HV", SOIL).shift_db == pytest.approx(-2.0, abs=0.8)
 
 
 def test_a_class_is_told_only_where_it_is_usual() -> None:
-    """Bright plants on cropland look like forest, and tell nothing of forest; nor does a forest of soil."""
+    """Bright plants on cropland look like forest, and tell nothing of forest; nor does a forest of soil, nor unknown ground of anything."""
     rng = np.random.default_rng(12)
     bright = fields(rng, PAIR, LOW, 500, (3.0, 3.0))
     of_crops = ground_levels(samples(bright, share_of(CROPS, HIGH_M, 500)), PAIR)
     of_trees = ground_levels(samples(bright, share_of(TREES, HIGH_M, 500)), PAIR)
-    assert {g.ground for g in of_crops} == {LOW, SOIL}
+    assert {g.ground for g in of_crops} == {LOW}
     assert {g.ground for g in of_trees} == {FOREST}
+    assert ground_levels(samples(bright, share_of(0, HIGH_M, 500)), PAIR) == ()
 
 
 def test_a_level_at_the_noise_floor_is_told_through_it() -> None:
@@ -101,8 +108,7 @@ def test_a_level_at_the_noise_floor_is_told_through_it() -> None:
     rng = np.random.default_rng(3)
     floors = (Floor("L_HH", -30.0), Floor("L_HV", -30.0))
     powers = fields(rng, floors, SOIL, 4000, (0.0, -3.0))
-    bare = 60
-    told = level_of(ground_levels(samples(powers, share_of(bare, HIGH_M, 4000)), floors), "L_HV", SOIL)
+    told = level_of(ground_levels(samples(powers, share_of(BARE, HIGH_M, 4000)), floors), "L_HV", SOIL)
     assert told.shift_db == pytest.approx(-3.0, abs=0.8)
 
 
