@@ -12,8 +12,8 @@ then takes the level m_k + E d_k with the spread
 
 Where there is no such ground, or no map of heights, m_k and s_k stay. Neighbouring samples are of one field and count by their
 area, so that a scene with a few fields tells little, however many its pixels. Ground whose prior share of water is larger has no
-say: levels must never follow the water. And ground speaks of the class that is usual of its land cover, and of no other: where cover is not
-known, or a class is not there, what looks most like it is another. Source: harmonization.md 4.4, with high ground as the anchor.
+say: levels must never follow the water. And a class is told only where it is usual of the land cover, and found about as often as is usual, by the
+prior table's levels: where a class is not there, what looks most like it is another. Source: harmonization.md 4.4, with high ground as the anchor.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ from floodfuse.harmonize.wind import usual_weights
 SCENE_SHARE = 0.445  # t^2 / s^2: how much of a class's variance sets scenes apart [P]
 FIELD_M = 300.0  # side of ground that varies as one [P]
 MOST_WATER = 0.2  # prior share of water up to which ground has a say: 5.5 m above the drainage and more
-LEAST_SHARE = 0.5  # of a class among dry ground, from which ground has a say on it
+LEAST_SHARE = 0.1  # of a class among dry ground, from which ground has a say on it
+# Of what is usual of a class on the ground that has a say on it, from which the class counts as there: half of it where the cover is
+# mostly that class, all of it where the class is one of several, some of which always look like it.
+MOSTLY_FOUND, AMONG_OTHERS_FOUND = 0.5, 1.0
 _SHIFTS = np.arange(-2.0, 2.0 + 1e-9, 0.25)  # d / s, at which densities are taken
 _FINE_SHIFTS = np.arange(-2.0, 2.0 + 1e-9, 0.025)  # and between which their logarithms are smooth
 # w / s and its prior, of mean w^2 / s^2 = 1 - SCENE_SHARE. Samples average what is finer than they are: they may tell that fields
@@ -96,9 +99,12 @@ def ground_levels(samples: Samples, floors: Sequence[Floor]) -> tuple[GroundLeve
     angle = _ANGLE_STEP_DEG * np.rint(samples.incidence_deg[usable] / _ANGLE_STEP_DEG)
     cells = tuple(power_cell(power[usable]) for power in samples.total_power)
     counts_for = min((samples.side_m / FIELD_M) ** 2, 1.0)
-    has_say = share >= LEAST_SHARE * share[:, len(FLOODED) :].sum(axis=1, keepdims=True)
-    told_of = [k for k in DRY if has_say[:, k].any()]
-    tables = {(f, k): _log_densities(f, k, looks, np.unique(angle)) for f in floors for k in told_of}
+    dry = share[:, len(FLOODED) :].sum(axis=1, keepdims=True)
+    has_say = share >= LEAST_SHARE * dry
+    usual = (share * has_say).sum(axis=0)
+    least = usual * np.where(usual > 0.5 * (dry * has_say).sum(axis=0), MOSTLY_FOUND, AMONG_OTHERS_FOUND)
+    there: list[EvidenceClass] = []
+    tables: dict[tuple[Floor, EvidenceClass], dict[float, Float]] = {}
     weights = np.asarray(usual_weights())
     water = _densities_at(lambda deg: [mean_water_density(floors, looks, weights, deg)], angle, cells)
     levels: tuple[GroundLevel, ...] = ()
@@ -112,11 +118,14 @@ def ground_levels(samples: Samples, floors: Sequence[Floor]) -> tuple[GroundLeve
             cells,
         )
         belongs = share * np.concatenate([water, ground], axis=1)
-        belongs *= counts_for * has_say / belongs.sum(axis=1, keepdims=True)
+        belongs *= has_say / belongs.sum(axis=1, keepdims=True)
+        if not there:
+            there = [k for k in DRY if usual[k] > 0 and belongs[:, k].sum() >= least[k]]
+            tables = {(f, k): _log_densities(f, k, looks, np.unique(angle)) for f in floors for k in there}
         levels = tuple(
-            _posterior(floor, k, tables[floor, k], angle, cell, belongs[:, k])
+            _posterior(floor, k, tables[floor, k], angle, cell, counts_for * belongs[:, k])
             for floor, cell in zip(floors, cells, strict=True)
-            for k in told_of
+            for k in there
         )
     return levels
 

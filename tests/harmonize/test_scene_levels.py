@@ -78,7 +78,7 @@ def test_levels_of_forest_are_recovered_with_their_spread(
 
 
 def test_plants_are_told_of_cropland_with_bare_fields_among_them() -> None:
-    """A fifth of it ploughed, as the cover's shares have it: plants come out brighter, soil is told of bare ground alone."""
+    """A fifth of it ploughed, as the cover's shares have it, and bare ground besides: plants come out brighter, soil darker."""
     rng = np.random.default_rng(2)
     parts = [
         fields(rng, L_PAIR, LOW, 3200, (1.5, 2.0)),
@@ -93,14 +93,31 @@ def test_plants_are_told_of_cropland_with_bare_fields_among_them() -> None:
 
 
 def test_a_class_is_told_only_where_it_is_usual() -> None:
-    """Bright plants on cropland look like forest, and tell nothing of forest; nor does a forest of soil, nor unknown ground of anything."""
+    """Bright plants on cropland look like forest, and tell nothing of forest; nor does a forest of soil."""
     rng = np.random.default_rng(12)
     bright = fields(rng, PAIR, LOW, 500, (3.0, 3.0))
     of_crops = ground_levels(samples(bright, share_of(CROPS, HIGH_M, 500)), PAIR)
     of_trees = ground_levels(samples(bright, share_of(TREES, HIGH_M, 500)), PAIR)
     assert {g.ground for g in of_crops} == {LOW}
     assert {g.ground for g in of_trees} == {FOREST}
-    assert ground_levels(samples(bright, share_of(0, HIGH_M, 500)), PAIR) == ()
+
+
+@pytest.mark.parametrize("floors", [PAIR, L_PAIR])
+@pytest.mark.parametrize(
+    ("cover", "k", "shift_db"),
+    [(0, FOREST, 1.5), (CROPS, LOW, 0.0), (CROPS, LOW, 1.5), (0, LOW, 1.5), (0, SOIL, -2.0)],
+)
+def test_a_class_that_is_not_there_is_not_told_by_what_looks_most_like_it(
+    floors: tuple[Floor, Floor], cover: int, k: EvidenceClass, shift_db: float
+) -> None:
+    """Else soil of a wooded scene would be as bright as its woods, and bare floodplains below them water."""
+    rng = np.random.default_rng(13)
+    powers = fields(rng, floors, k, 3000, (shift_db, shift_db))
+    levels = ground_levels(samples(powers, share_of(cover, HIGH_M, 3000)), floors)
+    for told in levels:
+        assert abs(told.shift_db - (shift_db if told.ground == k else 0.0)) < 1.2, told
+    assert {FOREST: SOIL, LOW: SOIL, SOIL: FOREST}[k] not in {g.ground for g in levels}
+    assert k in {g.ground for g in levels}
 
 
 def test_a_level_at_the_noise_floor_is_told_through_it() -> None:
