@@ -109,7 +109,7 @@ def test_a_part_without_anchors_or_references_gets_the_same_map(archive: Archive
         assert mine == theirs
         assert len(mine["references"]) == 4
         assert mine["shift"]["anchors"][0] == "synthetic-sentinel2"
-        assert len(mine["ground_levels"]) == 8
+        assert len({told[0] for told in mine["ground_levels"]}) == 2  # both channels of a pass
     assert "eastern-terrain" not in [i.id for i in small.inputs]
     assert "eastern-terrain" in [i.id for i in large.inputs]
     a, b = (open_layers(tmp_path / name) for name in ("small", "large"))
