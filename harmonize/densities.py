@@ -171,7 +171,7 @@ class GroundLevel(NamedTuple):
 
 
 _WITHOUT_WATER = dict(COUNTERPARTS)
-# How much of a shift of dry ground the same ground has in water: a stand is that stand, with crowns and trunks (0.96 to 1.04 in the models);
+# How much of a shift of dry ground the same ground has in water: a stand is that stand, with crowns and trunks (0.96 to 1.04 in the models, 0.78 at L-VV);
 # what herbs send back in water is mostly their stems' (0.2 to 0.4).
 _KEPT_IN_WATER = {_FF: 1.0, _FH: 0.3, _FU: 1.0}
 _LEAST_SPREAD = 0.5  # of a flooded class's own: the step that water makes is not told by dry ground

@@ -103,25 +103,24 @@ def ground_levels(samples: Samples, floors: Sequence[Floor]) -> tuple[GroundLeve
     has_say = share >= LEAST_SHARE * dry
     usual = (share * has_say).sum(axis=0)
     least = usual * np.where(usual > 0.5 * (dry * has_say).sum(axis=0), MOSTLY_FOUND, AMONG_OTHERS_FOUND)
-    there: list[EvidenceClass] = []
-    tables: dict[tuple[Floor, EvidenceClass], dict[float, Float]] = {}
     weights = np.asarray(usual_weights())
     water = _densities_at(lambda deg: [mean_water_density(floors, looks, weights, deg)], angle, cells)
+
+    def belonging(levels: tuple[GroundLevel, ...]) -> Float:
+        """(n, class): what share of each sample is of each class that it has a say on."""
+
+        def ground(deg: float) -> list[Float]:
+            return [ground_density(floors, k, looks, deg, levels=levels) for k in list(EvidenceClass)[1:]]
+
+        found = share * np.concatenate([water, _densities_at(ground, angle, cells)], axis=1)
+        return np.asarray(found * has_say / found.sum(axis=1, keepdims=True))
+
+    belongs = belonging(())
+    there = [k for k in DRY if usual[k] > 0 and belongs[:, k].sum() >= least[k]]
+    tables = {(f, k): _log_densities(f, k, looks, np.unique(angle)) for f in floors for k in there}
     levels: tuple[GroundLevel, ...] = ()
-    for _ in range(_ROUNDS):
-        told = levels
-        ground = _densities_at(
-            lambda deg, told=told: [  # type: ignore[misc]
-                ground_density(floors, k, looks, deg, levels=told) for k in list(EvidenceClass)[1:]
-            ],
-            angle,
-            cells,
-        )
-        belongs = share * np.concatenate([water, ground], axis=1)
-        belongs *= has_say / belongs.sum(axis=1, keepdims=True)
-        if not there:
-            there = [k for k in DRY if usual[k] > 0 and belongs[:, k].sum() >= least[k]]
-            tables = {(f, k): _log_densities(f, k, looks, np.unique(angle)) for f in floors for k in there}
+    for number in range(_ROUNDS):
+        belongs = belonging(levels) if number else belongs
         levels = tuple(
             _posterior(floor, k, tables[floor, k], angle, cell, counts_for * belongs[:, k])
             for floor, cell in zip(floors, cells, strict=True)

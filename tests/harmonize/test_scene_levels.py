@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from floodfuse.harmonize import push_forward
 from floodfuse.harmonize.classes import DRY, EvidenceClass
 from floodfuse.harmonize.densities import (
     GroundLevel,
@@ -266,6 +267,21 @@ def test_herbs_in_water_keep_a_share_of_the_shift() -> None:
     )
     assert 0.4 < mean - prior_mean < 0.8
     assert 0.9 * prior_sd < sd < prior_sd
+
+
+@pytest.mark.parametrize(
+    ("channel", "wet", "dry", "low", "high"),
+    [(c, EvidenceClass.FLOODED_FOREST, FOREST, 0.95, 1.05) for c in ("C_VV", "C_VH", "C_HH", "L_HH", "L_HV")]
+    + [("L_VV", EvidenceClass.FLOODED_FOREST, FOREST, 0.7, 0.85)]
+    + [(c, EvidenceClass.FLOODED_HERB, LOW, 0.15, 0.45) for c in ("C_VV", "L_VV")],
+)
+def test_how_much_of_a_shift_is_kept_in_water_is_what_the_models_say(
+    channel: str, wet: EvidenceClass, dry: EvidenceClass, low: float, high: float
+) -> None:
+    """Slope of the flooded level against the dry one of the same ground, over the models' draws."""
+    a, b = (push_forward._draws_db(k, channel, np.array([THETA]))[:, 0] for k in (dry, wet))
+    covariance = np.cov(a, b)
+    assert low < covariance[0, 1] / covariance[0, 0] < high
 
 
 def test_the_step_that_water_makes_keeps_a_spread_of_its_own() -> None:
