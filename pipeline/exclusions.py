@@ -11,7 +11,7 @@ from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass, Exclusi
 from floodfuse.harmonize.prior import BUILT_UP, TREE_COVER, WETLAND_COVER
 from floodfuse.models.bayes import Posterior, flooded_class, fuse
 from floodfuse.pipeline.ground import ground_of, half_life_of, permanent_water
-from floodfuse.pipeline.smooth_ground import unconfirmed
+from floodfuse.pipeline.smooth_ground import borne_nats
 from floodfuse.pipeline.weigh import Evidence
 
 WET_FROM = 0.5
@@ -138,11 +138,11 @@ def _may_be_smooth_ground(
     without L band. Never on permanent water.
     """
     shape = (posterior.water.shape[0], posterior.water.shape[1])
-    untold = unconfirmed(evidence, half_life_of(terrain))
-    if untold is None:
+    borne = borne_nats(evidence, half_life_of(terrain))
+    if borne is None:
         return np.zeros(shape, bool)
-    found = untold & (posterior.water > WET_FROM) & (flooded_class(posterior) == EvidenceClass.OPEN_WATER)
-    found &= _usually_land(terrain, shape)
+    found = (posterior.water > WET_FROM) & (flooded_class(posterior) == EvidenceClass.OPEN_WATER)
+    found &= (borne < advisory.SAYS_NATS) & _usually_land(terrain, shape)
     if not found.any():
         return found
     others: dict[Decider, NDArray[np.float32]] = {

@@ -1,8 +1,8 @@
 """Where L band alone tells open water from bare soil: smooth wet ground is as dark to it, and others that looked do not bear it out.
 
 Roughness of a centimetre, as of fresh mud, is smooth at 24 cm and rough at 5.5 cm: without another sensor no claim of L band to tell
-water from soil can be defended (harmonization.md 3.3, 4.7, 11). Others bear it out where they tell open water from bare soil by 1 nat. They
-were asked where they looked no further from L band's pass than half of the floods stay.
+water from soil can be defended (harmonization.md 3.3, 4.7, 11). So its claim counts for no more than another sensor's own, of those that looked no
+further from L band's pass than half of the floods stay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from floodfuse.harmonize.advisory import SAYS_NATS
 from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.pipeline.weigh import Evidence
 
@@ -20,8 +19,12 @@ Bool = NDArray[np.bool_]
 _WATER, _SOIL = EvidenceClass.OPEN_WATER, EvidenceClass.BARE_SOIL
 
 
-def unconfirmed(evidence: Mapping[Decider, Evidence], half_life_days: NDArray[np.floating]) -> Bool | None:
-    """Where L band looked, another was asked, and none bears out that it is open water; None where there is no such other.
+def borne_nats(
+    evidence: Mapping[Decider, Evidence], half_life_days: NDArray[np.floating]
+) -> NDArray[np.float32] | None:
+    """By how many nats others bear out that what L band sees is open water and no bare soil; None where there is no such other.
+
+    The most that any other says, 0 or more where one was asked, and no limit where none was; where L band saw nothing it means nothing.
 
     Parameters
     ----------
@@ -33,24 +36,24 @@ def unconfirmed(evidence: Mapping[Decider, Evidence], half_life_days: NDArray[np
     if l_band is None or not others:
         return None
     hours = l_band.spoke_hours
-    asked, borne_out = np.zeros(hours.shape, bool), np.zeros(hours.shape, bool)
+    asked, borne = np.zeros(hours.shape, bool), np.zeros(hours.shape, np.float32)
     for other in others:
         asked |= np.abs(other.spoke_hours - hours) <= 24.0 * half_life_days
-        borne_out |= other.unpooled[..., _WATER] - other.unpooled[..., _SOIL] >= SAYS_NATS
-    return asked & ~borne_out
+        borne = np.fmax(borne, other.unpooled[..., _WATER] - other.unpooled[..., _SOIL])
+    return np.where(asked, borne, np.float32(np.inf))
 
 
 def borne_out(
     evidence: dict[Decider, Evidence], half_life_days: NDArray[np.floating]
 ) -> dict[Decider, Evidence]:
-    """The same evidence, of which L band's is not for open water over bare soil where that is `unconfirmed`.
+    """The same evidence, of which L band's for open water over bare soil is no more than others bear out.
 
     What it says of plants and trees stays, and so does `unpooled`, what L band says were it alone.
     """
-    where = unconfirmed(evidence, half_life_days)
-    if where is None or not where.any():
+    borne = borne_nats(evidence, half_life_days)
+    if borne is None:
         return evidence
     l_band = evidence[Decider.ALOS2]
     nats = l_band.nats.copy()
-    nats[..., _SOIL] = np.where(where, np.maximum(nats[..., _SOIL], nats[..., _WATER]), nats[..., _SOIL])
+    nats[..., _SOIL] = np.maximum(nats[..., _SOIL], nats[..., _WATER] - borne)
     return {**evidence, Decider.ALOS2: l_band._replace(nats=nats, before_pooling=l_band.unpooled)}

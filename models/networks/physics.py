@@ -4,7 +4,7 @@
 
 Views are those of `inputs.evidence`, one a sensor, whose first channels are nats by class; unseen pixels hold 0. Where both radars
 see a pixel they see one wind and one soil, and each counts at 1 / (1 + rho), as `harmonize.correlation.discounted` has it; what L band says
-of water against soil counts where another sensor bears it out, or none was asked, as in `pipeline.smooth_ground`.
+of water against soil counts as far as another sensor bears it out, or none was asked, as in `pipeline.smooth_ground`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from floodfuse.harmonize.advisory import SAYS_NATS
 from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.correlation import DOUBLE_BOUNCE, WIND_HOURS, band_correlation
 from floodfuse.harmonize.decay import HALF_LIFE_BY_HAND, HALF_LIFE_DAYS
@@ -71,21 +70,17 @@ def bayes_scores(stacks: Mapping[str, Tensor], classes: int) -> Tensor:
 
 
 def _borne_out(l_nats: Tensor, stacks: Mapping[str, Tensor]) -> Tensor:
-    """L band's nats, without its word for water against soil where others looked in vain while the ground was the same."""
+    """L band's nats, of which those for water over soil are no more than others bear out who looked while the ground was the same."""
     l_band = stacks[L_BAND]
-    asked, confirmed = torch.zeros_like(l_band[:, -1:], dtype=torch.bool), l_band[:, -1:] <= 0
+    asked, borne = torch.zeros_like(l_band[:, -1:], dtype=torch.bool), torch.zeros_like(l_band[:, -1:])
     for sensor, other in stacks.items():
         if sensor in (L_BAND, GROUND):
             continue
-        seen = other[:, -1:] > 0
         near = (_days(other) - _days(l_band)).abs() <= _half_life_days(stacks[GROUND])
-        asked |= seen & near
-        confirmed |= seen & (other[:, _WATER, None] - other[:, _SOIL, None] >= SAYS_NATS)
-    soil = torch.where(
-        asked & ~confirmed,
-        torch.maximum(l_nats[:, _WATER, None], l_nats[:, _SOIL, None]),
-        l_nats[:, _SOIL, None],
-    )
+        asked |= (other[:, -1:] > 0) & near & (l_band[:, -1:] > 0)
+        borne = torch.maximum(borne, other[:, _WATER, None] - other[:, _SOIL, None])  # 0 where it saw nothing
+    water, soil = l_nats[:, _WATER, None], l_nats[:, _SOIL, None]
+    soil = torch.where(asked, torch.maximum(soil, water - borne), soil)
     return torch.cat([l_nats[:, :_SOIL], soil, l_nats[:, _SOIL + 1 :]], dim=1)
 
 

@@ -55,19 +55,19 @@ def physics() -> Physics:
     return Physics(dict(inputs.CHANNELS), inputs.CLASSES).eval()
 
 
-def unconfirmed(
+def borne(
     nats: dict[Decider, NDArray[np.float32]],
     days: dict[Decider, NDArray[np.float32]],
     ground: NDArray[np.float32],
-) -> NDArray[np.bool_]:
-    """Where another sensor than L band looked within half of the floods' stay, and none tells water from soil by 1 nat."""
+) -> NDArray[np.float32]:
+    """The most that another sensor than L band says for water over soil; no limit where none looked within half of the floods' stay."""
     hand_m = np.where(ground[inputs.HAND_KNOWN] > 0, ground[inputs.HAND] * inputs.HAND_SCALE_M, np.nan)
-    asked, told = np.zeros((2, SIDE, SIDE), bool)
+    asked, most = np.zeros((SIDE, SIDE), bool), np.zeros((SIDE, SIDE), np.float32)
     for who in (Decider.SENTINEL1, Decider.SENTINEL2):
         seen = np.isfinite(nats[who][..., 0])
         asked |= seen & (np.abs(days[who] - days[Decider.ALOS2]) <= half_life_days(hand_m))
-        told |= seen & (nats[who][..., WATER] - nats[who][..., SOIL] >= 1.0)
-    return np.asarray(np.isfinite(nats[Decider.ALOS2][..., 0]) & asked & ~told)
+        most = np.maximum(most, np.where(seen, nats[who][..., WATER] - nats[who][..., SOIL], 0.0))
+    return np.where(asked, most, np.float32(np.inf))
 
 
 def test_physics_is_what_bayes_rule_gives() -> None:
@@ -86,9 +86,10 @@ def test_physics_is_what_bayes_rule_gives() -> None:
     assert 0.2 < both.mean() < 0.6 and rho[both].min() < 0.35 and rho.max() > 0.5
     alone = dict(nats)
     nats |= {who: discounted(nats[who], rho) for who in radars}
-    untold = unconfirmed(alone, days, batch[inputs.GROUND][0].numpy())
-    assert 0.05 < untold.mean() < 0.6
-    nats[radars[1]][untold, SOIL] = nats[radars[1]][untold][:, [WATER, SOIL]].max(axis=1)
+    l_band = nats[radars[1]]
+    least = l_band[..., WATER] - borne(alone, days, batch[inputs.GROUND][0].numpy())
+    assert 0.05 < (least > l_band[..., SOIL]).mean() < 0.6
+    l_band[..., SOIL] = np.maximum(l_band[..., SOIL], least)
     expected = bayes.fuse(nats, np.ascontiguousarray(log_prior)).classes
     np.testing.assert_allclose(np.moveaxis(found, 0, -1), expected, atol=2e-6)
 
