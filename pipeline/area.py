@@ -45,10 +45,14 @@ class Area:
         to = pyproj.Transformer.from_crs(WGS84, crs, always_xy=True)
         return _moved(dense, to)
 
+    @classmethod
+    def of_shape(cls, shape: BaseGeometry, crs: pyproj.CRS, source: str, date: str | None = None) -> Area:
+        """A shape in another CRS."""
+        return cls(_moved(shape, pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)), source, date)
+
     def widened(self, crs: pyproj.CRS, distance: float) -> Area:
         """The area and all that lies within a distance of it, in units of a CRS."""
-        back = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
-        return Area(_moved(self.in_crs(crs).buffer(distance), back), self.source, self.date)
+        return self.of_shape(self.in_crs(crs).buffer(distance), crs, self.source, self.date)
 
 
 def _moved(geometry: BaseGeometry, to: pyproj.Transformer) -> BaseGeometry:

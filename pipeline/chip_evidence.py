@@ -26,6 +26,7 @@ from floodfuse.harmonize.correlation import band_correlation, discounted
 from floodfuse.harmonize.densities import GroundLevel
 from floodfuse.harmonize.dry_level import DryLevel, trusted
 from floodfuse.harmonize.evidence import aggregate, optical_evidence, radar_evidence
+from floodfuse.harmonize.flood_rise import SAMPLE_M, rise_nats, risen, sampled, support
 from floodfuse.harmonize.history import Pass, flood_llr
 from floodfuse.harmonize.joint import Floor, JointTable, joint_table
 from floodfuse.harmonize.radiometry import noise_gamma0
@@ -35,6 +36,7 @@ from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.models.bayes import Posterior, fuse
 from floodfuse.pipeline import decide, ground
 from floodfuse.pipeline.exclusions import exclusions
+from floodfuse.pipeline.flood_rise import follows, together
 from floodfuse.pipeline.smooth_ground import borne_out
 from floodfuse.pipeline.weigh import Evidence
 
@@ -240,14 +242,22 @@ def bands_share(chip: Chip) -> float:
 
 
 def answer(chip: Chip, evidence: dict[Decider, Evidence], log_share: Float32) -> Answer:
-    """The product of a chip from the evidence at hand."""
-    posterior = fuse({who: e.nats for who, e in evidence.items()}, log_share)
+    """The product of a chip from the evidence at hand; how far the flood rose is told from all of it."""
     terrain = terrain_of(chip)
+    share = _with_rise(terrain, evidence, log_share)
+    posterior = fuse({who: e.nats for who, e in evidence.items()}, share)
     inside = np.ones(chip.truth.shape, bool)
-    seen = decide.seen_of(evidence, (log_share.shape[0], log_share.shape[1]))
-    bits = exclusions(evidence, seen, posterior, terrain, inside, log_share)
+    seen = decide.seen_of(evidence, (share.shape[0], share.shape[1]))
+    bits = exclusions(evidence, seen, posterior, terrain, inside, share)
     classes = decide.map_classes(posterior, bits, ground.permanent_water(terrain))
-    return Answer(evidence, log_share, posterior, bits, classes)
+    return Answer(evidence, share, posterior, bits, classes)
+
+
+def _with_rise(terrain: xr.Dataset, evidence: dict[Decider, Evidence], log_share: Float32) -> Float32:
+    tells, nats = follows(terrain), together(evidence, log_share)
+    at = (sampled(RESOLUTION_M), sampled(RESOLUTION_M))
+    told = support(nats[at][tells[at]], log_share[at][tells[at]], SAMPLE_M)
+    return risen(log_share, np.where(tells, np.float32(rise_nats(told)), np.float32(0.0)))
 
 
 def prior_of(chip: Chip) -> Float32:

@@ -30,6 +30,7 @@ from floodfuse.models.conformal import Conformal
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.exclusions import against_physics
+from floodfuse.pipeline.flood_rise import FloodRise, prior_with
 from floodfuse.pipeline.fused import Fused
 from floodfuse.pipeline.grid import Grid, area_mask
 from floodfuse.pipeline.ground import half_life_of, permanent_water, prior_of
@@ -53,7 +54,7 @@ class Job:
     """What every block of a run shares: prepared acquisitions in order, product time, area, and its outline in the CRS.
 
     The outline is kept as WKB: GEOS prepares geometries in place, which threads must not do to the same one. A network fuses
-    where there is one, else Bayes' rule; a risk goes with the quantiles that say when to answer.
+    where there is one, else Bayes' rule, whose prior follows the rise of the flood; a risk goes with the quantiles that say when to answer.
     """
 
     acquisitions: tuple[Acquisition, ...]
@@ -64,6 +65,7 @@ class Job:
     network: NetworkFusion | None = None
     conformal: Conformal | None = None
     risk: float | None = None
+    rise: FloodRise | None = None
 
 
 @dataclass
@@ -130,6 +132,7 @@ def weigh_block(job: Job, block: Grid) -> Weighed:
     log_share = prior_of(terrain, padded.shape)
     found = weigh(job.acquisitions, scene, padded, job.time, log_share, job.speckle)
     found = borne_out(found, half_life_of(terrain))
+    log_share = prior_with(job.rise, log_share, terrain, padded)
     inner = slice(HALO_PX, -HALO_PX)
     return Weighed(found, terrain, log_share).part(inner, inner)
 

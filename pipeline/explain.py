@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+import xarray as xr
 from pydantic import ValidationError
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition
@@ -32,6 +33,7 @@ from floodfuse.harmonize.radiometry import noise_gamma0, to_db
 from floodfuse.models import bayes
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.execution import Job, Weighed, judge_block, layers_of_block
+from floodfuse.pipeline.flood_rise import follows
 from floodfuse.pipeline.grid import Grid, area_mask
 from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.open_product import grid_of, load_record, open_layers
@@ -102,8 +104,8 @@ class SensorView:
 class Explanation:
     """One pixel, explained.
 
-    `by_bayes` is the probability of water by Bayes' rule, which a network may have left; `weights` are how much it let each
-    sensor count, where it tells.
+    `rise_nats` is by how much the rise of the flood moved the prior; None where it has no say. `by_bayes` is the probability of water by
+    Bayes' rule, which a network may have left; `weights` are how much it let each sensor count, where it tells.
     """
 
     lon: float
@@ -119,6 +121,7 @@ class Explanation:
     sensors: list[SensorView]
     passes: list[PassView]
     terrain: dict[str, float]
+    rise_nats: float | None
     prior: dict[str, float]
     posterior: dict[str, float]
     fusion: str
@@ -156,6 +159,7 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
         network,
         conformal_for(record.risk, network),
         record.risk,
+        record.flood_rise,
     )
     weighed, fused = judge_block(job, pixel)
     evidence, terrain, share = weighed
@@ -178,6 +182,7 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
         sensors=[_view(job, pixel, who, weighed) for who in evidence],
         passes=_passes(job, weighed),
         terrain={str(name): float(terrain[name].values[0, 0]) for name in terrain.data_vars},
+        rise_nats=_rise(job, terrain, pixel),
         prior=_by_class(np.exp(share[0, 0])),
         posterior=_by_class(fused.posterior.classes[0, 0]),
         fusion=record.fusion,
@@ -205,6 +210,12 @@ def _inputs(folder: Path, record: RunRecord) -> tuple[Acquisition, ...]:
             f"{folder / RUN_FILE}: its inputs are not as this version writes them ({error.errors()[0]['msg']}). "
             "Map the area again."
         ) from error
+
+
+def _rise(job: Job, terrain: xr.Dataset, pixel: Grid) -> float | None:
+    if job.rise is None or "hand" not in terrain or not follows(terrain)[0, 0]:
+        return None
+    return float(job.rise.at(pixel)[0, 0])
 
 
 def _known(value: float) -> float | None:

@@ -186,6 +186,13 @@ def _check_scale(crs: pyproj.CRS, area: Area) -> None:
         )
 
 
+def covering(grid: Grid, source: str) -> Area:
+    """What a grid covers, as an area in degrees."""
+    west, north = grid.column * grid.resolution, -grid.row * grid.resolution
+    east, south = west + grid.columns * grid.resolution, north - grid.rows * grid.resolution
+    return Area.of_shape(shapely.box(west, south, east, north), grid.crs, source)
+
+
 def area_mask(area_in_crs: shapely.Geometry, grid: Grid) -> NDArray[np.bool_]:
     """Which pixels of the window have their centre inside the area."""
     window = shapely.box(

@@ -17,6 +17,7 @@ from floodfuse.catalogs import products
 from floodfuse.catalogs.acquisition import RADARS, Acquisition, Sensor
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize import correlation, decay, evidence, likelihood, optical, prior
+from floodfuse.harmonize import flood_rise as harmonize_rise
 from floodfuse.harmonize.classes import ADVISORY_LABELS, FLOOD_CLASSES, LEGEND, MapClass
 from floodfuse.pipeline import exclusions, reference, search
 from floodfuse.pipeline.align import aligned
@@ -24,7 +25,8 @@ from floodfuse.pipeline.area import parse_area
 from floodfuse.pipeline.calibrate import calibrated
 from floodfuse.pipeline.cold import told_cold
 from floodfuse.pipeline.execution import Job, Tally, run_blocks
-from floodfuse.pipeline.grid import Grid, grid_for, parse_crs
+from floodfuse.pipeline.flood_rise import cells_around, flood_rise
+from floodfuse.pipeline.grid import Grid, covering, grid_for, parse_crs
 from floodfuse.pipeline.product import (
     LAYERS,
     ClassArea,
@@ -39,6 +41,7 @@ from floodfuse.pipeline.scene import prepare
 from floodfuse.pipeline.settings import MapSettings
 from floodfuse.pipeline.staging import check_target, staged
 from floodfuse.pipeline.strategy import conformal_for, network_for
+from floodfuse.pipeline.weigh import HALO_PX
 
 Tell = Callable[[str, int, int], None]  # step, done, total
 
@@ -73,8 +76,10 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     conformal = conformal_for(settings.risk, network)
     with _timed(seconds, "search"):
         report("searching", 0, 1)
-        # A network sees what lies around the area as well, the same however the area is cut.
-        around = area.widened(grid.crs, network.reach_px * grid.resolution) if network else None
+        # What a network sees of an area, and what tells how far floods rose in it, lies around it too, the same however it is cut.
+        cells = cells_around(grid.padded(HALO_PX))
+        reach_m = network.reach_px * grid.resolution if network else 0.0
+        around = area.widened(grid.crs, reach_m) if network else covering(cells, area.source)
         found = search.find(settings.catalog, area, time, settings.window, settings.sensors, around)
         acquisitions, skipped = _prepared(found, may_skip=not Path(settings.catalog).exists())
     if settings.align:
@@ -89,8 +94,14 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
             report("finding references", 0, 1)
             acquisitions, missed = _with_references(settings, time, acquisitions)
             skipped += missed
+    rise = None
+    if network is None:
+        with _timed(seconds, "rise"):
+            report("telling how far the flood rose", 0, 1)
+            rise = flood_rise(acquisitions, time, cells, settings.workers)
+        acquisitions = tuple(a for a in acquisitions if search.touches(a, area.geometry))
     job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)), settings.speckle)
-    job = replace(job, network=network, conformal=conformal, risk=settings.risk)
+    job = replace(job, network=network, conformal=conformal, risk=settings.risk, rise=rise)
     layers = LAYERS | network_layers(network.record if network else None)
     with staged(out, settings.overwrite) as folder:
         with _timed(seconds, "map"):
@@ -216,6 +227,7 @@ def _record(
         fusion=settings.fusion,
         weights=job.network.record if job.network else None,
         risk=settings.risk,
+        flood_rise=job.rise,
         sensors=[str(s) for s in settings.sensors],
         area_of_interest=shapely.geometry.mapping(job.area.geometry),
         catalog=settings.catalog,
@@ -306,6 +318,7 @@ def _parameters() -> dict[str, Any]:
         "sensor_cap_nats": evidence.SENSOR_CAP_NATS,
         "texture_correlation": correlation.TEXTURE_CORRELATION,
         "index_correlation": optical.INDEX_CORRELATION,
+        "flood_rise_sd_nats": harmonize_rise.RISE_SD_NATS,
         "half_life_days": decay.HALF_LIFE_DAYS,
         "onset_per_day": decay.ONSET_PER_DAY,
     }

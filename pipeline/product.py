@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from floodfuse.harmonize.classes import DECIDER_LABELS, Decider
+from floodfuse.pipeline.flood_rise import FloodRise
 
 RUN_FILE = "run.json"
 ZARR_FILE = "product.zarr"
@@ -157,6 +158,10 @@ class RunRecord(_Record):
     weights: WeightsRecord | None = Field(default=None, description="of the network that fused, if one did")
     risk: float | None = Field(
         default=None, description="share of errors that the user allowed, by kind of truth"
+    )
+    flood_rise: FloodRise | None = Field(
+        default=None,
+        description="how far floods rose, by which the prior was moved; none where no heights are known",
     )
     sensors: list[str]
     area_of_interest: dict[str, Any] = Field(description="GeoJSON geometry, degrees")

@@ -24,12 +24,13 @@ from floodfuse.harmonize.classes import EVIDENCE_NAMES, FLOODED, EvidenceClass
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.whole_file import write_whole
 from floodfuse.pipeline import chip_evidence
+from floodfuse.pipeline.ground import permanent_water
 from floodfuse.pipeline.weigh import days_of
 
 SIDE_PX = 256
 DRY_EVERY, REFERENCE_EVERY = 10, 4
 PLANTS_IN_WATER = (int(EvidenceClass.FLOODED_FOREST), int(EvidenceClass.FLOODED_HERB))
-_FORMAT = 4  # of the files kept; another one is made anew
+_FORMAT = 5  # of the files kept; another one is made anew
 
 
 class SimulatedChips:
@@ -88,8 +89,8 @@ def make(root: Path, world: str, seed: int, land: str, number: int) -> None:
         seen = np.isfinite(said.nats[..., 0])
         values = np.where(seen, inputs.stack_evidence(said.unpooled, days_of(said)), np.float32(0.0))
         kept[view], kept[f"{view} seen"] = values.astype(np.float16), seen
-    maps = chip.terrain
-    ground = inputs.stack_ground(share, maps.hand, maps.permanent_water > 0)
+    always = permanent_water(chip_evidence.terrain_of(chip))
+    ground = inputs.stack_ground(share, chip.terrain.hand, always)
     kept[inputs.GROUND], kept[f"{inputs.GROUND} seen"] = (
         ground.astype(np.float16),
         np.ones(share.shape[:2], bool),

@@ -73,7 +73,8 @@ def test_l_band_tells_flooded_forest_better_than_c_band_and_a_reference_better_s
     for peer in ("HydroSAR-like", "DSWx-S1-like", "C"):
         assert table[peer]["recall"] < 0.02
     assert table["C+L"]["recall"] > table["C"]["recall"] + 0.02
-    assert table["C"]["auc"] < table["L"]["auc"] <= table[WITH_REFERENCE]["auc"]
+    assert table["C"]["recall"] + 0.02 < table["L"]["recall"]
+    assert table["L"]["auc"] <= table[WITH_REFERENCE]["auc"]
     assert table[WITH_REFERENCE]["auc"] > table["C+L"]["auc"] + 0.02
     assert table[WITH_REFERENCE]["false_on_dry_forest"] < table["C+L"]["false_on_dry_forest"] < 0.05
 

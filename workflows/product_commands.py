@@ -14,6 +14,7 @@ from rich.table import Table
 
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.classes import LEGEND, EvidenceClass
+from floodfuse.harmonize.prior import HAND_SCALE_M
 from floodfuse.harmonize.wind_regime import WindRegime
 from floodfuse.pipeline.compare import compare
 from floodfuse.pipeline.explain import Explanation, SensorView, explain
@@ -207,8 +208,19 @@ def _show_explanation(found: Explanation) -> None:
             "terrain: " + ", ".join(f"{name} {value:.3g}" for name, value in found.terrain.items()),
             highlight=False,
         )
+    if found.rise_nats is not None:
+        say(f"flood around here: {_rise(found.rise_nats)}", highlight=False)
     say(_evidence_table(found))
     say(_passes_table(found))
+
+
+def _rise(nats: float) -> str:
+    """How far the flood rose, as a stage and as what it does to the prior."""
+    metres = abs(nats) * HAND_SCALE_M
+    return (
+        f"as if it stood {metres:.1f} m {'higher' if nats > 0 else 'lower'} than a usual one, which moves the prior's log-odds by "
+        f"{nats:+.2f} nats"
+    )
 
 
 def _in_figures(found: Explanation) -> str:

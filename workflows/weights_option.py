@@ -69,10 +69,10 @@ def sha256_of(weights: Path) -> str:
 def _physics(source: ChipSource) -> FusionNetwork:
     """Bayes' rule, which needs evidence."""
     from floodfuse.models.inputs.registry import INPUTS
-    from floodfuse.models.networks.physics import Physics
+    from floodfuse.models.networks.physics import Bayes
 
     try:
-        return Physics(dict(INPUTS[source.inputs].CHANNELS), len(source.classes)).eval()
+        return Bayes(dict(INPUTS[source.inputs].CHANNELS), len(source.classes)).eval()
     except ValueError as error:
         raise BadRequest(
             f"weights '{BAYES}': of dataset {source.name}, {error}; give a file of weights."

@@ -4,7 +4,8 @@
 
 Views are those of `inputs.evidence`, one a sensor, whose first channels are nats by class; unseen pixels hold 0. Where both radars
 see a pixel they see one wind and one soil, and each counts at 1 / (1 + rho), as `harmonize.correlation.discounted` has it; what L band says
-of water against soil counts as far as another sensor bears it out, or none was asked, as in `pipeline.smooth_ground`.
+of water against soil counts as far as another sensor bears it out, or none was asked, as in `pipeline.smooth_ground`. How far
+a flood rose (`harmonize.flood_rise`) is told by all ground at once, so only what sees a chip whole can follow it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from floodfuse.harmonize.classes import EvidenceClass
+from floodfuse.harmonize.classes import FLOODED, EvidenceClass
 from floodfuse.harmonize.correlation import DOUBLE_BOUNCE, WIND_HOURS, band_correlation
 from floodfuse.harmonize.decay import HALF_LIFE_BY_HAND, HALF_LIFE_DAYS
-from floodfuse.models.inputs.evidence import DAYS, HAND, HAND_KNOWN, HAND_SCALE_M
+from floodfuse.harmonize.flood_rise import SAMPLE_M, rise_nats, sampled, support
+from floodfuse.models.inputs.evidence import DAYS, HAND, HAND_KNOWN, HAND_SCALE_M, PERMANENT, PIXEL_M
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views
 
 GROUND, L_BAND = "ground", "l"
 RADARS = ("c", L_BAND)
+_FLOODED = len(FLOODED)
 _WATER, _SOIL = int(EvidenceClass.OPEN_WATER), int(EvidenceClass.BARE_SOIL)
 _RHO_AT_ONCE, _RHO_LATER = (float(band_correlation(hours)) for hours in (0.0, 1e6))
 
@@ -48,6 +51,20 @@ class Physics(FusionNetwork):
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Bayes' rule."""
         return Told(bayes_scores(stacks, self.classes), None, {}, masks)
+
+
+class Bayes(Physics):
+    """The same over whole chips, each of which tells how far its flood rose: what a map by Bayes' rule says of it."""
+
+    def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
+        """Bayes' rule once the rise is known."""
+        scores, ground = bayes_scores(stacks, self.classes), stacks[GROUND]
+        share = ground[:, : self.classes]
+        follows = (ground[:, HAND_KNOWN] > 0) & (ground[:, PERMANENT] <= 0)
+        rises = [_rise_nats(*chip) for chip in zip(scores - share, share, follows, strict=True)]
+        moved = follows[:, None] * torch.as_tensor(rises).to(scores)[:, None, None, None]
+        scores = torch.cat([scores[:, :_FLOODED] + moved, scores[:, _FLOODED:]], dim=1)
+        return Told(scores, None, {}, masks)
 
 
 def bayes_scores(stacks: Mapping[str, Tensor], classes: int) -> Tensor:
@@ -82,6 +99,16 @@ def _borne_out(l_nats: Tensor, stacks: Mapping[str, Tensor]) -> Tensor:
     water, soil = l_nats[:, _WATER, None], l_nats[:, _SOIL, None]
     soil = torch.where(asked, torch.maximum(soil, water - borne), soil)
     return torch.cat([l_nats[:, :_SOIL], soil, l_nats[:, _SOIL + 1 :]], dim=1)
+
+
+def _rise_nats(nats: Tensor, log_share: Tensor, tells: Tensor) -> float:
+    """Rise of the flood of one chip, told by samples among the pixels that `tells` marks, (y, x)."""
+    at = (..., sampled(PIXEL_M), sampled(PIXEL_M))
+    here = tells[at]
+    if not here.any():
+        return 0.0
+    told, share = (values[at][:, here].T.float().cpu().numpy() for values in (nats, log_share))
+    return rise_nats(support(told, share, SAMPLE_M))
 
 
 def _half_life_days(ground: Tensor) -> Tensor:

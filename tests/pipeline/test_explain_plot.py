@@ -50,6 +50,7 @@ def explained(*views: SensorView) -> Explanation:
         sensors=list(views),
         passes=[],
         terrain={},
+        rise_nats=None,
         prior=CLASSES,
         posterior=CLASSES,
         fusion="bayes",

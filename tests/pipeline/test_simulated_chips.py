@@ -13,7 +13,7 @@ from floodfuse.catalogs.simulated.chips import chip_seed, simulate_chip
 from floodfuse.harmonize.classes import FLOODED
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.inputs.registry import INPUTS
-from floodfuse.models.networks.physics import Physics
+from floodfuse.models.networks.physics import Bayes
 from floodfuse.models.predict import predict, prepared
 from floodfuse.pipeline import chip_evidence
 from floodfuse.pipeline.datasets import open_dataset
@@ -46,7 +46,7 @@ def test_bayes_rule_over_a_chip_is_the_product_of_the_chip(source: SimulatedChip
     simulated = simulate_chip(chip_seed(5, 1), "B", SIDE_PX)
     share = chip_evidence.prior_of(simulated)
     answer = chip_evidence.answer(simulated, chip_evidence.evidence_of(simulated, share), share)
-    network = Physics(dict(inputs.CHANNELS), inputs.CLASSES).eval()
+    network = Bayes(dict(inputs.CHANNELS), inputs.CLASSES).eval()
     with torch.inference_mode():
         found = predict(network, prepared(chip.views, INPUTS["evidence"]), turns=False)
     water = found[: len(FLOODED)].sum(axis=0)

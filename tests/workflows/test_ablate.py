@@ -21,7 +21,7 @@ from floodfuse.models.evaluation import score_chips
 from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.build import NetworkSettings, Strategy, build
 from floodfuse.models.networks.graybox import GrayBox
-from floodfuse.models.networks.physics import Physics
+from floodfuse.models.networks.physics import Bayes
 from floodfuse.models.predict import predict, prepared
 from floodfuse.models.scores import Scores, Tally
 from floodfuse.models.weights.files import Card, load, save
@@ -154,7 +154,7 @@ def test_rows_of_subsets_are_what_evaluation_says(
 ) -> None:
     inputs = INPUTS["evidence"]
     network = (
-        Physics(dict(inputs.CHANNELS), len(EVIDENCE_NAMES)).eval() if which == "bayes" else load(graybox)[0]
+        Bayes(dict(inputs.CHANNELS), len(EVIDENCE_NAMES)).eval() if which == "bayes" else load(graybox)[0]
     )
     for subset, gone in ((("c",), ("l", "optical")), (("l", "optical"), ("c",)), (SENSORS, ())):
         expected = score_chips(network, chips, chips.chips, inputs, gone, turns=False)
@@ -174,7 +174,7 @@ def test_rows_of_what_goes_wrong_are_scores_of_what_it_leaves(
     made: tuple[Path, Outcome], chips: SimulatedChips, condition: Condition
 ) -> None:
     inputs = INPUTS["evidence"]
-    network = Physics(dict(inputs.CHANNELS), len(EVIDENCE_NAMES)).eval()
+    network = Bayes(dict(inputs.CHANNELS), len(EVIDENCE_NAMES)).eval()
     tally = Tally(chips.classes, chips.flooded, chips.groups)
     for number in chips.chips:
         chip = chips.read(number)
@@ -238,7 +238,7 @@ def test_the_first_chips_alone(
 ) -> None:
     assert ablate("--weights", "bayes", "--out", tmp_path, "--chips", 1).returncode == 0
     inputs = INPUTS["evidence"]
-    network = Physics(dict(inputs.CHANNELS), len(EVIDENCE_NAMES)).eval()
+    network = Bayes(dict(inputs.CHANNELS), len(EVIDENCE_NAMES)).eval()
     expected = score_chips(network, chips, chips.chips[:1], inputs, turns=False)
     same_scores(row_of(tmp_path, "bayes", Condition("subset", SENSORS)), expected)
 
