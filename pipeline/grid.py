@@ -21,6 +21,7 @@ from floodfuse.catalogs.errors import BadRequest
 from floodfuse.pipeline.area import WGS84, Area
 
 _LARGEST_AREA_ERROR = 0.05
+_WIDEST_DEG = 180.0  # nothing around an area is wider, unless it is drawn the wrong way round the globe
 _FINEST_PX = 2_000_000  # pixels a side beyond which resolution and CRS can't be meant together
 
 
@@ -186,11 +187,12 @@ def _check_scale(crs: pyproj.CRS, area: Area) -> None:
         )
 
 
-def covering(grid: Grid, source: str) -> Area:
-    """What a grid covers, as an area in degrees."""
+def covering(grid: Grid, area: Area) -> Area:
+    """What a grid around an area covers, in degrees; the area alone where the grid crosses the antimeridian."""
     west, north = grid.column * grid.resolution, -grid.row * grid.resolution
     east, south = west + grid.columns * grid.resolution, north - grid.rows * grid.resolution
-    return Area.of_shape(shapely.box(west, south, east, north), grid.crs, source)
+    whole = Area.of_shape(shapely.box(west, south, east, north), grid.crs, area.source, area.date)
+    return whole if whole.bounds[2] - whole.bounds[0] < _WIDEST_DEG else area
 
 
 def area_mask(area_in_crs: shapely.Geometry, grid: Grid) -> NDArray[np.bool_]:

@@ -78,8 +78,9 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
         report("searching", 0, 1)
         # What a network sees of an area, and what tells how far floods rose in it, lies around it too, the same however it is cut.
         cells = cells_around(grid.padded(HALO_PX))
-        reach_m = network.reach_px * grid.resolution if network else 0.0
-        around = area.widened(grid.crs, reach_m) if network else covering(cells, area.source)
+        around = covering(cells, area)
+        if network is not None:
+            around = area.widened(grid.crs, network.reach_px * grid.resolution)
         found = search.find(settings.catalog, area, time, settings.window, settings.sensors, around)
         acquisitions, skipped = _prepared(found, may_skip=not Path(settings.catalog).exists())
     if settings.align:
@@ -89,17 +90,17 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     with _timed(seconds, "calibrate"):
         report("calibrating", 0, 1)
         acquisitions = calibrated(acquisitions, settings.workers, _terrain(settings, time, acquisitions))
-    if settings.reference == "auto":
-        with _timed(seconds, "references"):
-            report("finding references", 0, 1)
-            acquisitions, missed = _with_references(settings, time, acquisitions)
-            skipped += missed
     rise = None
     if network is None:
         with _timed(seconds, "rise"):
             report("telling how far the flood rose", 0, 1)
             rise = flood_rise(acquisitions, time, cells, settings.workers)
         acquisitions = tuple(a for a in acquisitions if search.touches(a, area.geometry))
+    if settings.reference == "auto":
+        with _timed(seconds, "references"):
+            report("finding references", 0, 1)
+            acquisitions, missed = _with_references(settings, time, acquisitions)
+            skipped += missed
     job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)), settings.speckle)
     job = replace(job, network=network, conformal=conformal, risk=settings.risk, rise=rise)
     layers = LAYERS | network_layers(network.record if network else None)

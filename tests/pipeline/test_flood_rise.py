@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pyproj
 import pytest
+import shapely
 import xarray as xr
 
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
 from floodfuse.catalogs.simulated.scenario import Scenario
 from floodfuse.harmonize.prior import log_prior
+from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.flood_rise import CELL_SAMPLES, FloodRise, cells_around, follows, prior_with
-from floodfuse.pipeline.grid import Grid, covering
+from floodfuse.pipeline.grid import Grid, covering, grid_for
 from floodfuse.pipeline.map_area import map_area
 from floodfuse.pipeline.product import RunRecord
 from floodfuse.pipeline.settings import MapSettings
@@ -70,9 +72,16 @@ def test_every_pixel_lies_between_the_middles_of_cells(
 
 def test_cells_are_covered_by_their_area() -> None:
     cells = cells_around(grid(-1400, 3800, 10, 10))
-    box = covering(cells, "cells").in_crs(CRS).bounds
+    small = Area(shapely.box(-3.0, 0.1, -2.9, 0.2), "small")
+    box = covering(cells, small).in_crs(CRS).bounds
     expected = (cells.column, -(cells.row + cells.rows), cells.column + cells.columns, -cells.row)
     np.testing.assert_allclose(box, SIDE * np.array(expected), atol=1.0)
+
+
+def test_cells_across_the_antimeridian_are_left_at_the_area() -> None:
+    area = Area(shapely.box(179.95, -17.0, 179.99, -16.9), "Taveuni")
+    around = cells_around(grid_for(area, 10.0))
+    assert covering(around, area) is area
 
 
 def test_permanent_water_and_ground_of_unknown_height_do_not_follow() -> None:
