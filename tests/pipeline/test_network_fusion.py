@@ -68,10 +68,22 @@ def whole(archive: Archive, attention: Path, tmp_path_factory: pytest.TempPathFa
     return run(archive, out, fusion="attention", weights=str(attention))
 
 
+def without_heights(archive: Archive, folder: Path) -> Archive:
+    """The same scene, of whose ground no height above drainage is known: the prior of Bayes' rule then follows no rise of the flood."""
+    copied = Path(shutil.copytree(archive.folder, folder))
+    file = copied / "items" / "synthetic-terrain.json"
+    item = json.loads(file.read_text())
+    del item["assets"]["hand"]
+    file.write_text(json.dumps(item))
+    return replace(archive, folder=copied)
+
+
 def test_a_gray_box_that_has_not_learned_maps_as_bayes_rule_does(archive: Archive, tmp_path: Path) -> None:
+    """Where heights are known as well, but for the rise of the flood, which networks have to see for themselves."""
     file = weights(tmp_path, "graybox")
-    _, physics = layers(run(archive, tmp_path / "bayes"))
-    _, fused = layers(run(archive, tmp_path / "graybox", fusion="graybox", weights=str(file), block=200))
+    flat = without_heights(archive, tmp_path / "flat")
+    _, physics = layers(run(flat, tmp_path / "bayes"))
+    _, fused = layers(run(flat, tmp_path / "graybox", fusion="graybox", weights=str(file), block=200))
     np.testing.assert_allclose(fused["probability"], physics["probability"], atol=1e-5)
     for name in ("flood_class", "sensor_count", "exclusion", "advisory"):
         assert (fused[name].values == physics[name].values).mean() > 0.9999, name

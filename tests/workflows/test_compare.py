@@ -138,7 +138,8 @@ def test_numbers_are_those_of_the_maps(compared: tuple[Path, dict[str, Any]]) ->
 def test_a_network_that_has_not_learned_is_told_from_physics(compared: tuple[Path, dict[str, Any]]) -> None:
     _, found = compared
     same, far = pair(found, "bayes", "graybox"), pair(found, "bayes", "attention")
-    assert same["agreement"] > 0.9999 and same["kappa"] > 0.999 and same["probability_difference"] < 1e-4
+    # Bayes' rule but for the rise of the flood, which networks have to see for themselves.
+    assert same["agreement"] > 0.99 and same["kappa"] > 0.97 and same["probability_difference"] < 0.02
     assert far["agreement"] < 0.9 and far["kappa"] < 0.2 and far["probability_difference"] > 0.1
     measured = found["measured"]
     assert measured["differing"] > 0.1
