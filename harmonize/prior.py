@@ -19,8 +19,7 @@ PERMANENT_FROM_PERCENT = 75.0  # share of observations with water, JRC occurrenc
 PERMANENT_WATER_SHARE = 0.95
 
 # WorldCover codes. Shares of W, FF, FH, FU, DF, DV, BS, U before terrain is looked at: on ground level with the drainage a flood is one to
-# one. Simulated chips have fewer floods than that, by 0.8 nat (`benchmarks/prove_physics`), simulated valleys more,
-# by 1 nat (`benchmarks/scene_reliability`).
+# one; by how much this flood is another is told by what sensors see of such ground (`flood_rise`).
 _UNKNOWN = (0.473, 0.015, 0.010, 0.002, 0.135, 0.180, 0.140, 0.045)  # water and not: one to one
 _TREES = (0.050, 0.450, 0.010, 0.000, 0.450, 0.030, 0.010, 0.000)
 _LOW_PLANTS = (0.450, 0.005, 0.030, 0.000, 0.015, 0.400, 0.100, 0.000)
