@@ -40,8 +40,8 @@ def weights_of(strategy: Strategy, folder: Path) -> Path:
 
 def mapped_seconds(archive: Archive, out: Path, **fusion: str) -> float:
     """Seconds of the blocks alone: evidence, fusion, layers written; not of searching, calibrating and publishing."""
-    asked = {"area": str(archive.aoi), "date": archive.time.isoformat(), "catalog": str(archive.folder)}
-    record = map_area(MapSettings.model_validate({**asked, "out": str(out), "reference": "none", **fusion}))
+    asked = archive.request | {"out": str(out), "reference": "none"} | fusion
+    record = map_area(MapSettings.model_validate(asked))
     return record.seconds["map"]
 
 

@@ -39,8 +39,7 @@ def seconds(acquisitions: Sequence[Acquisition], grid: Grid, kept: bool) -> floa
 def main(side: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         archive = write_archive(Path(scratch) / "archive", size=side, seed=0)
-        asked = {"area": str(archive.aoi), "date": archive.time.isoformat(), "catalog": str(archive.folder)}
-        settings = MapSettings.model_validate(asked | {"out": str(Path(scratch) / "out")})
+        settings = MapSettings.model_validate(archive.request | {"out": str(Path(scratch) / "out")})
         area = parse_area(settings.area)
         grid = grid_for(area, settings.resolution, None)
         found = search.find(settings.catalog, area, archive.time, settings.window, settings.sensors)

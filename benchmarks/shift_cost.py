@@ -41,16 +41,8 @@ def displace(archive: Archive, sensor: Sensor, east_m: float) -> None:
 
 def mapped(archive: Archive, out: Path, align: bool) -> RunRecord:
     """One map of the whole archive."""
-    return map_area(
-        MapSettings(
-            area=str(archive.aoi),
-            date=archive.time.isoformat(),
-            catalog=str(archive.folder),
-            out=str(out),
-            align=align,
-            overwrite=True,
-        )
-    )
+    asked = {"out": str(out), "align": align, "overwrite": True}
+    return map_area(MapSettings.model_validate(archive.request | asked))
 
 
 def vegetation_iou(product: Path, truth: Path) -> float:

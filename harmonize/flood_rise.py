@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from floodfuse.harmonize.classes import FLOODED
+from floodfuse.harmonize.prior import normalised
 
 STEPS_NATS = np.arange(-6.0, 6.0 + 1e-9, 0.25)
 RISE_SD_NATS = 1.0  # [P]
@@ -29,7 +30,7 @@ Float = NDArray[np.float64]
 
 
 def sampled(pixel_m: float) -> slice:
-    """Rows, or columns, of pixels that are samples."""
+    """Rows, or columns, of pixels of so many metres that are samples."""
     step = max(round(SAMPLE_M / pixel_m), 1)
     return slice(step // 2, None, step)
 
@@ -46,10 +47,8 @@ def support(nats: NDArray[np.floating], log_share: NDArray[np.floating], side_m:
     likelihood = np.exp(np.asarray(nats, float))
     share = np.exp(np.asarray(log_share, float))
     wet, dry = share[:, : len(FLOODED)], share[:, len(FLOODED) :]
-    seen_wet, seen_dry = (
-        (part * seen).sum(axis=1)
-        for part, seen in ((wet, likelihood[:, : len(FLOODED)]), (dry, likelihood[:, len(FLOODED) :]))
-    )
+    seen_wet = (wet * likelihood[:, : len(FLOODED)]).sum(axis=1)
+    seen_dry = (dry * likelihood[:, len(FLOODED) :]).sum(axis=1)
     odds = np.exp(STEPS_NATS)[:, None]
     told = np.log((odds * seen_wet + seen_dry) / (odds * wet.sum(axis=1) + dry.sum(axis=1)))
     return np.asarray(min((side_m / FIELD_M) ** 2, 1.0) * told.sum(axis=1))
@@ -72,8 +71,4 @@ def risen(log_share: Float32, rise: NDArray[np.floating]) -> Float32:
     """
     moved = log_share.copy()
     moved[..., : len(FLOODED)] += rise[..., None].astype(np.float32)
-    total = np.exp(moved[..., 0])
-    for k in range(1, moved.shape[-1]):
-        total += np.exp(moved[..., k])
-    moved -= np.log(total)[..., None]
-    return np.where((rise == 0.0)[..., None], log_share, moved)
+    return np.where((rise == 0.0)[..., None], log_share, normalised(moved))

@@ -98,6 +98,11 @@ def log_prior(
         always = np.full(len(EvidenceClass), np.log((1.0 - PERMANENT_WATER_SHARE) / 7.0), np.float32)
         always[EvidenceClass.OPEN_WATER] = np.log(PERMANENT_WATER_SHARE)
         log_share[permanent] = always
+    return normalised(log_share)
+
+
+def normalised(log_share: Float32) -> Float32:
+    """The same ln shares, (y, x, class), summing to one."""
     total = np.exp(log_share[..., 0])
     for k in range(1, len(EvidenceClass)):  # planes are added faster than short axes
         total += np.exp(log_share[..., k])

@@ -118,14 +118,17 @@ def ground_levels(samples: Samples, floors: Sequence[Floor]) -> tuple[GroundLeve
     belongs = belonging(())
     there = [k for k in DRY if usual[k] > 0 and belongs[:, k].sum() >= least[k]]
     tables = {(f, k): _log_densities(f, k, looks, np.unique(angle)) for f in floors for k in there}
-    levels: tuple[GroundLevel, ...] = ()
-    for number in range(_ROUNDS):
-        belongs = belonging(levels) if number else belongs
-        levels = tuple(
+
+    def told(belongs: Float) -> tuple[GroundLevel, ...]:
+        return tuple(
             _posterior(floor, k, tables[floor, k], angle, cell, counts_for * belongs[:, k])
             for floor, cell in zip(floors, cells, strict=True)
             for k in there
         )
+
+    levels = told(belongs)
+    for _ in range(_ROUNDS - 1):
+        levels = told(belonging(levels))
     return levels
 
 

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from floodfuse.catalogs.errors import BadRequest
 
 WGS84 = "EPSG:4326"
-_WIDEST_DEG = 180.0  # a polygon wider than half the globe crosses the antimeridian the wrong way round
+WIDEST_DEG = 180.0  # a polygon wider than half the globe crosses the antimeridian the wrong way round
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _four_numbers(text: str) -> tuple[float, float, float, float] | None:
 def _box(bounds: tuple[float, float, float, float], text: str) -> BaseGeometry:
     west, south, east, north = bounds
     past = east > 180 and abs(south) <= 90 and abs(north) <= 90
-    if past and -180 <= west < 180 and east - west < _WIDEST_DEG:
+    if past and -180 <= west < 180 and east - west < WIDEST_DEG:
         raise BadRequest(
             f"area '{text}': goes beyond the globe at 180 degrees, the antimeridian. "
             f"Map it in two runs: {west:g},{south:g},180,{north:g} and -180,{south:g},{east - 360:g},{north:g}."
@@ -187,7 +187,7 @@ def _to_degrees(geometry: BaseGeometry, crs: pyproj.CRS, path: Path) -> BaseGeom
             f"{path}: bounds {west:g},{south:g},{east:g},{north:g} are not degrees on the globe. "
             "The file's CRS does not fit its numbers; save it with the CRS they are in."
         )
-    if east - west > _WIDEST_DEG:
+    if east - west > WIDEST_DEG:
         raise BadRequest(
             f"{path}: spans {east - west:.0f} degrees of longitude, so it crosses the antimeridian. "
             "Cut it at 180 degrees and map the two parts."

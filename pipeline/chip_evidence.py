@@ -36,7 +36,7 @@ from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.models.bayes import Posterior, fuse
 from floodfuse.pipeline import decide, ground
 from floodfuse.pipeline.exclusions import exclusions
-from floodfuse.pipeline.flood_rise import follows, together
+from floodfuse.pipeline.flood_rise import total_nats
 from floodfuse.pipeline.smooth_ground import borne_out
 from floodfuse.pipeline.weigh import Evidence
 
@@ -254,7 +254,8 @@ def answer(chip: Chip, evidence: dict[Decider, Evidence], log_share: Float32) ->
 
 
 def _with_rise(terrain: xr.Dataset, evidence: dict[Decider, Evidence], log_share: Float32) -> Float32:
-    tells, nats = follows(terrain), together(evidence, log_share)
+    """ln prior, (y, x, class), once the chip has told how far its flood rose."""
+    tells, nats = ground.has_stage(terrain), total_nats(evidence, log_share)
     at = (sampled(RESOLUTION_M), sampled(RESOLUTION_M))
     told = support(nats[at][tells[at]], log_share[at][tells[at]], SAMPLE_M)
     return risen(log_share, np.where(tells, np.float32(rise_nats(told)), np.float32(0.0)))

@@ -14,12 +14,11 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import dask
 import numpy as np
 import shapely
-import xarray as xr
 from dask.callbacks import Callback
 from numpy.typing import NDArray
 
@@ -30,16 +29,16 @@ from floodfuse.models.conformal import Conformal
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.exclusions import against_physics
-from floodfuse.pipeline.flood_rise import FloodRise, prior_with
+from floodfuse.pipeline.flood_rise import prior_with
 from floodfuse.pipeline.fused import Fused
 from floodfuse.pipeline.grid import Grid, area_mask
-from floodfuse.pipeline.ground import half_life_of, permanent_water, prior_of
+from floodfuse.pipeline.ground import permanent_water
 from floodfuse.pipeline.ingest.kept_open import keeping_open
 from floodfuse.pipeline.product import NOVELTY, weight_layer
 from floodfuse.pipeline.publish import zarr_store
-from floodfuse.pipeline.scene import read_scene
-from floodfuse.pipeline.smooth_ground import borne_out
-from floodfuse.pipeline.weigh import HALO_PX, Evidence, Speckle, weigh
+from floodfuse.pipeline.rise_field import FloodRise
+from floodfuse.pipeline.weigh import HALO_PX, Evidence, Speckle
+from floodfuse.pipeline.weighed import Weighed, weighed
 
 if TYPE_CHECKING:  # torch takes seconds to load, and most maps need none
     from floodfuse.pipeline.network_fusion import NetworkFusion
@@ -93,48 +92,13 @@ class Tally:
         return self
 
 
-class Weighed(NamedTuple):
-    """One block: evidence of every sensor, terrain, and ln of the prior share of every class, (y, x, class)."""
-
-    evidence: dict[Decider, Evidence]
-    terrain: xr.Dataset
-    log_share: NDArray[np.float32]
-
-    def part(self, rows: slice, columns: slice) -> Weighed:
-        """A window of it."""
-        core = rows, columns
-        return Weighed(
-            {who: _part(e, core) for who, e in self.evidence.items()},
-            self.terrain.isel(
-                {d: s for d, s in zip(("y", "x"), core, strict=True) if d in self.terrain.dims}
-            ),
-            self.log_share[core],
-        )
-
-
-def _part(e: Evidence, core: tuple[slice, slice]) -> Evidence:
-    return Evidence(
-        e.nats[core],
-        e.age_hours[core],
-        e.hidden[core],
-        {name: where[core] for name, where in e.seen.items()},
-        tuple(p._replace(llr=p.llr[core]) for p in e.passes),
-        {name: values[core] for name, values in e.hints.items()},
-        None if e.before_pooling is None else e.before_pooling[core],
-    )
-
-
 def weigh_block(job: Job, block: Grid) -> Weighed:
     """Evidence, terrain and prior on one block; read with the halo and cropped to the block."""
     padded = block.padded(HALO_PX)
-    scene = read_scene(job.acquisitions, padded)
-    terrain = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
-    log_share = prior_of(terrain, padded.shape)
-    found = weigh(job.acquisitions, scene, padded, job.time, log_share, job.speckle)
-    found = borne_out(found, half_life_of(terrain))
-    log_share = prior_with(job.rise, log_share, terrain, padded)
+    found = weighed(job.acquisitions, job.time, padded, job.speckle)
+    found = found._replace(log_share=prior_with(job.rise, found.log_share, found.terrain, padded))
     inner = slice(HALO_PX, -HALO_PX)
-    return Weighed(found, terrain, log_share).part(inner, inner)
+    return found.part(inner, inner)
 
 
 def judge_block(job: Job, block: Grid) -> tuple[Weighed, Fused]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-import xarray as xr
 from pydantic import ValidationError
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition
@@ -32,8 +31,8 @@ from floodfuse.harmonize.densities import channel_name
 from floodfuse.harmonize.radiometry import noise_gamma0, to_db
 from floodfuse.models import bayes
 from floodfuse.pipeline.area import Area
-from floodfuse.pipeline.execution import Job, Weighed, judge_block, layers_of_block
-from floodfuse.pipeline.flood_rise import follows
+from floodfuse.pipeline.execution import Job, judge_block, layers_of_block
+from floodfuse.pipeline.flood_rise import rise_on
 from floodfuse.pipeline.grid import Grid, area_mask
 from floodfuse.pipeline.looks import looks_on
 from floodfuse.pipeline.open_product import grid_of, load_record, open_layers
@@ -41,6 +40,7 @@ from floodfuse.pipeline.product import RUN_FILE, RunRecord
 from floodfuse.pipeline.scene import node_path, read_scene
 from floodfuse.pipeline.strategy import conformal_for, network_for
 from floodfuse.pipeline.weigh import DECIDER_OF, HALO_PX, Speckle
+from floodfuse.pipeline.weighed import Weighed
 
 if TYPE_CHECKING:
     from floodfuse.pipeline.network_fusion import NetworkFusion
@@ -104,7 +104,7 @@ class SensorView:
 class Explanation:
     """One pixel, explained.
 
-    `rise_nats` is by how much the rise of the flood moved the prior; None where it has no say. `by_bayes` is the probability of water by
+    `rise_nats` is by how much the rise of the flood moved the prior; None where it did not. `by_bayes` is the probability of water by
     Bayes' rule, which a network may have left; `weights` are how much it let each sensor count, where it tells.
     """
 
@@ -167,6 +167,7 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
     inside = area_mask(shapely.from_wkb(job.outline), pixel)
     layers = layers_of_block(job, weighed, fused, inside)
     at_pixel = {name: values[0, 0].item() for name, values in layers.items()}
+    moved = rise_on(job.rise, terrain, pixel)
     stored = int(_stored(folder, grid, pixel))
     return Explanation(
         lon=lon,
@@ -182,7 +183,7 @@ def explain(folder: Path, lon: float, lat: float) -> Explanation:
         sensors=[_view(job, pixel, who, weighed) for who in evidence],
         passes=_passes(job, weighed),
         terrain={str(name): float(terrain[name].values[0, 0]) for name in terrain.data_vars},
-        rise_nats=_rise(job, terrain, pixel),
+        rise_nats=None if moved is None else float(moved[0, 0]) or None,
         prior=_by_class(np.exp(share[0, 0])),
         posterior=_by_class(fused.posterior.classes[0, 0]),
         fusion=record.fusion,
@@ -210,12 +211,6 @@ def _inputs(folder: Path, record: RunRecord) -> tuple[Acquisition, ...]:
             f"{folder / RUN_FILE}: its inputs are not as this version writes them ({error.errors()[0]['msg']}). "
             "Map the area again."
         ) from error
-
-
-def _rise(job: Job, terrain: xr.Dataset, pixel: Grid) -> float | None:
-    if job.rise is None or "hand" not in terrain or not follows(terrain)[0, 0]:
-        return None
-    return float(job.rise.at(pixel)[0, 0])
 
 
 def _known(value: float) -> float | None:

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.pipeline.area import WGS84, Area
+from floodfuse.pipeline.area import WGS84, WIDEST_DEG, Area
 
 _LARGEST_AREA_ERROR = 0.05
-_WIDEST_DEG = 180.0  # nothing around an area is wider, unless it is drawn the wrong way round the globe
 _FINEST_PX = 2_000_000  # pixels a side beyond which resolution and CRS can't be meant together
 
 
@@ -84,6 +83,17 @@ class Grid:
             column=self.column - pixels,
             rows=self.rows + 2 * pixels,
             columns=self.columns + 2 * pixels,
+        )
+
+    def refined(self, times: int) -> Grid:
+        """The same window in pixels so many times smaller."""
+        return replace(
+            self,
+            resolution=self.resolution / times,
+            row=self.row * times,
+            column=self.column * times,
+            rows=self.rows * times,
+            columns=self.columns * times,
         )
 
     def blocks(self, size: int) -> Iterator[tuple[slice, slice, Grid]]:
@@ -192,7 +202,7 @@ def covering(grid: Grid, area: Area) -> Area:
     west, north = grid.column * grid.resolution, -grid.row * grid.resolution
     east, south = west + grid.columns * grid.resolution, north - grid.rows * grid.resolution
     whole = Area.of_shape(shapely.box(west, south, east, north), grid.crs, area.source, area.date)
-    return whole if whole.bounds[2] - whole.bounds[0] < _WIDEST_DEG else area
+    return whole if whole.bounds[2] - whole.bounds[0] < WIDEST_DEG else area
 
 
 def area_mask(area_in_crs: shapely.Geometry, grid: Grid) -> NDArray[np.bool_]:

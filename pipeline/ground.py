@@ -30,6 +30,13 @@ def prior_of(terrain: xr.Dataset, shape: tuple[int, int]) -> NDArray[np.float32]
     return log_prior(shape, layer("landcover"), layer("hand"), layer("slope"), permanent_water(terrain))
 
 
+def has_stage(terrain: xr.Dataset) -> Bool:
+    """Ground that a flood of some stage reaches and a lower one does not: of known height, and not always water. Needs `hand`."""
+    known = np.isfinite(terrain["hand"].values)
+    always = permanent_water(terrain)
+    return np.asarray(known if always is None else known & ~always)
+
+
 def half_life_of(terrain: xr.Dataset) -> NDArray[np.floating]:
     """Days that half of the floods stay on this ground."""
     return decay.half_life_days(terrain["hand"].values if "hand" in terrain else None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,15 +16,15 @@ from floodfuse.catalogs import products
 from floodfuse.catalogs.acquisition import RADARS, Acquisition, Sensor
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize import correlation, decay, evidence, likelihood, optical, prior
-from floodfuse.harmonize import flood_rise as harmonize_rise
 from floodfuse.harmonize.classes import ADVISORY_LABELS, FLOOD_CLASSES, LEGEND, MapClass
+from floodfuse.harmonize.flood_rise import RISE_SD_NATS
 from floodfuse.pipeline import exclusions, reference, search
 from floodfuse.pipeline.align import aligned
-from floodfuse.pipeline.area import parse_area
+from floodfuse.pipeline.area import Area, parse_area
 from floodfuse.pipeline.calibrate import calibrated
 from floodfuse.pipeline.cold import told_cold
 from floodfuse.pipeline.execution import Job, Tally, run_blocks
-from floodfuse.pipeline.flood_rise import cells_around, flood_rise
+from floodfuse.pipeline.flood_rise import flood_rise
 from floodfuse.pipeline.grid import Grid, covering, grid_for, parse_crs
 from floodfuse.pipeline.product import (
     LAYERS,
@@ -37,6 +36,7 @@ from floodfuse.pipeline.product import (
     network_layers,
 )
 from floodfuse.pipeline.publish import formats, zarr_store
+from floodfuse.pipeline.rise_field import cells_around
 from floodfuse.pipeline.scene import prepare
 from floodfuse.pipeline.settings import MapSettings
 from floodfuse.pipeline.staging import check_target, staged
@@ -69,18 +69,46 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     seconds: dict[str, float] = {}
     out = Path(settings.out)
     area = parse_area(settings.area)
-    time = settings.product_time()
     grid = grid_for(area, settings.resolution, parse_crs(settings.crs) if settings.crs else None)
     check_target(out, settings.overwrite)
+    job, skipped = _job(settings, area, grid, report, seconds)
+    layers = LAYERS | network_layers(job.network.record if job.network else None)
+    with staged(out, settings.overwrite) as folder:
+        with _timed(seconds, "map"):
+            zarr_store.create(
+                folder, grid, settings.block_px, _attributes(settings, job.acquisitions), layers
+            )
+            tally = run_blocks(
+                job,
+                grid,
+                settings.block_px,
+                settings.workers,
+                folder,
+                lambda done, total: report("mapping", done, total),
+            )
+        record = _record(settings, job, grid, tally, seconds)
+        record.warnings[:0] = skipped
+        record.save(folder)
+        with _timed(seconds, "publish"):
+            formats.publish(folder, lambda step: report(step, 0, 1))
+    return record
+
+
+def _job(
+    settings: MapSettings, area: Area, grid: Grid, report: Tell, seconds: dict[str, float]
+) -> tuple[Job, list[str]]:
+    """All that blocks share, told before the first of them, and a sentence for whatever was left out."""
+    time = settings.product_time()
     network = network_for(settings.fusion, settings.weights, settings.workers)
     conformal = conformal_for(settings.risk, network)
-    with _timed(seconds, "search"):
-        report("searching", 0, 1)
-        # What a network sees of an area, and what tells how far floods rose in it, lies around it too, the same however it is cut.
+    # What a network sees of an area, and what tells how far floods rose in it, lies around it too, the same however it is cut.
+    if network is None:
         cells = cells_around(grid.padded(HALO_PX))
         around = covering(cells, area)
-        if network is not None:
-            around = area.widened(grid.crs, network.reach_px * grid.resolution)
+    else:
+        around = area.widened(grid.crs, network.reach_px * grid.resolution)
+    with _timed(seconds, "search"):
+        report("searching", 0, 1)
         found = search.find(settings.catalog, area, time, settings.window, settings.sensors, around)
         acquisitions, skipped = _prepared(found, may_skip=not Path(settings.catalog).exists())
     if settings.align:
@@ -101,26 +129,9 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
             report("finding references", 0, 1)
             acquisitions, missed = _with_references(settings, time, acquisitions)
             skipped += missed
-    job = Job(acquisitions, time, area, shapely.to_wkb(area.in_crs(grid.crs)), settings.speckle)
-    job = replace(job, network=network, conformal=conformal, risk=settings.risk, rise=rise)
-    layers = LAYERS | network_layers(network.record if network else None)
-    with staged(out, settings.overwrite) as folder:
-        with _timed(seconds, "map"):
-            zarr_store.create(folder, grid, settings.block_px, _attributes(settings, acquisitions), layers)
-            tally = run_blocks(
-                job,
-                grid,
-                settings.block_px,
-                settings.workers,
-                folder,
-                lambda done, total: report("mapping", done, total),
-            )
-        record = _record(settings, job, grid, tally, seconds)
-        record.warnings[:0] = skipped
-        record.save(folder)
-        with _timed(seconds, "publish"):
-            formats.publish(folder, lambda step: report(step, 0, 1))
-    return record
+    outline = shapely.to_wkb(area.in_crs(grid.crs))
+    job = Job(acquisitions, time, area, outline, settings.speckle, network, conformal, settings.risk, rise)
+    return job, skipped
 
 
 def _aligned(
@@ -319,7 +330,7 @@ def _parameters() -> dict[str, Any]:
         "sensor_cap_nats": evidence.SENSOR_CAP_NATS,
         "texture_correlation": correlation.TEXTURE_CORRELATION,
         "index_correlation": optical.INDEX_CORRELATION,
-        "flood_rise_sd_nats": harmonize_rise.RISE_SD_NATS,
+        "flood_rise_sd_nats": RISE_SD_NATS,
         "half_life_days": decay.HALF_LIFE_DAYS,
         "onset_per_day": decay.ONSET_PER_DAY,
     }

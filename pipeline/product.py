@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from floodfuse.harmonize.classes import DECIDER_LABELS, Decider
-from floodfuse.pipeline.flood_rise import FloodRise
+from floodfuse.pipeline.rise_field import FloodRise
 
 RUN_FILE = "run.json"
 ZARR_FILE = "product.zarr"

@@ -72,13 +72,7 @@ def demo_command(
 
 
 def _settings(archive: Archive, out: Path, sensors: tuple[Sensor, ...]) -> MapSettings:
-    return MapSettings(
-        area=str(archive.aoi),
-        date=archive.time.isoformat(),
-        catalog=str(archive.folder),
-        out=str(out),
-        sensors=sensors,
-    )
+    return MapSettings.model_validate(archive.request | {"out": str(out), "sensors": sensors})
 
 
 def _table(scores: dict[str, Scores]) -> Table:

@@ -56,6 +56,15 @@ class Archive:
     seed: int
     size: int
 
+    @property
+    def request(self) -> dict[str, str]:
+        """What `map` is asked for to map all of it, but for where to: settings by name."""
+        return {
+            "area": str(self.aoi),
+            "date": self.time.isoformat(),
+            "catalog": str(self.folder),
+        }
+
 
 def write_archive(folder: Path, size: int = 1024, seed: int = 0, scenario: Scenario = _USUAL) -> Archive:
     """Simulate a scene and write it as products of Sentinel-1, PALSAR-2 and Sentinel-2, with terrain and truth.

@@ -94,7 +94,7 @@ def _borne_out(l_nats: Tensor, stacks: Mapping[str, Tensor]) -> Tensor:
         if sensor in (L_BAND, GROUND):
             continue
         near = (_days(other) - _days(l_band)).abs() <= _half_life_days(stacks[GROUND])
-        asked |= (other[:, -1:] > 0) & near & (l_band[:, -1:] > 0)
+        asked |= (other[:, -1:] > 0) & near
         borne = torch.maximum(borne, other[:, _WATER, None] - other[:, _SOIL, None])  # 0 where it saw nothing
     water, soil = l_nats[:, _WATER, None], l_nats[:, _SOIL, None]
     soil = torch.where(asked, torch.maximum(soil, water - borne), soil)

@@ -167,15 +167,8 @@ def replace_window(grid: Grid, offset_px: int, side: int) -> Grid:
 
 
 def a_map(archive: Archive, out: Path, area: str | None = None, block: int = 512, align: bool = True) -> Path:
-    settings = MapSettings(
-        area=area or str(archive.aoi),
-        date=archive.time.isoformat(),
-        catalog=str(archive.folder),
-        out=str(out),
-        block=block,
-        align=align,
-    )
-    map_area(settings)
+    asked = {"area": area or str(archive.aoi), "out": str(out), "block": block, "align": align}
+    map_area(MapSettings.model_validate(archive.request | asked))
     return out
 
 

@@ -10,14 +10,15 @@ import pytest
 import shapely
 import xarray as xr
 
-from floodfuse.catalogs.simulated.archive import Archive, write_archive
+from floodfuse.catalogs.simulated.archive import write_archive
 from floodfuse.catalogs.simulated.scenario import Scenario
 from floodfuse.harmonize.prior import log_prior
 from floodfuse.pipeline.area import Area
-from floodfuse.pipeline.flood_rise import CELL_SAMPLES, FloodRise, cells_around, follows, prior_with
+from floodfuse.pipeline.flood_rise import prior_with
 from floodfuse.pipeline.grid import Grid, covering, grid_for
+from floodfuse.pipeline.ground import has_stage
 from floodfuse.pipeline.map_area import map_area
-from floodfuse.pipeline.product import RunRecord
+from floodfuse.pipeline.rise_field import CELL_SAMPLES, FloodRise, cells_around
 from floodfuse.pipeline.settings import MapSettings
 
 CRS = pyproj.CRS.from_epsg(32630)
@@ -92,7 +93,7 @@ def test_permanent_water_and_ground_of_unknown_height_do_not_follow() -> None:
             "permanent_water": (("y", "x"), np.array([[0.0, 0.0, 100.0]], np.float32)),
         }
     )
-    assert follows(terrain).tolist() == [[True, False, False]]
+    assert has_stage(terrain).tolist() == [[True, False, False]]
     share = log_prior((1, 3), None, hand, None, np.array([[False, False, True]]))
     where = grid(-1400, 3800, 1, 3)
     moved = prior_with(RISE, share, terrain, where)
@@ -100,19 +101,6 @@ def test_permanent_water_and_ground_of_unknown_height_do_not_follow() -> None:
     assert (moved[0, 0] != share[0, 0]).all()
     np.testing.assert_array_equal(prior_with(None, share, terrain, where), share)
     np.testing.assert_array_equal(prior_with(RISE, share, xr.Dataset(), where), share)
-
-
-def mapped(archive: Archive, out: Path, sensors: tuple[str, ...] = ()) -> RunRecord:
-    asked = {"sensors": sensors} if sensors else {}
-    return map_area(
-        MapSettings(
-            area=str(archive.aoi),
-            date=archive.time.isoformat(),
-            catalog=str(archive.folder),
-            out=str(out),
-            **asked,  # type: ignore[arg-type]
-        )
-    )
 
 
 @pytest.mark.slow
@@ -123,7 +111,10 @@ def test_a_flooded_scene_stands_higher_than_the_same_one_dry(
     told = {}
     for name, flooded in (("wet", True), ("dry", False)):
         made = write_archive(tmp_path / name, 512, 1, Scenario(flooded=flooded))
-        rise = mapped(made, tmp_path / f"{name} map", sensors).flood_rise
+        asked = (
+            made.request | {"out": str(tmp_path / f"{name} map")} | ({"sensors": sensors} if sensors else {})
+        )
+        rise = map_area(MapSettings.model_validate(asked)).flood_rise
         assert rise is not None and rise.cell == SIDE == CELL_SAMPLES * 40.0
         told[name] = np.asarray(rise.nats)
     at = np.unravel_index(np.abs(told["dry"]).argmax(), told["dry"].shape)

@@ -33,16 +33,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 
 def run(archive: Archive, out: Path, area: str | None = None, block: int = 512, workers: int = 2) -> Path:
-    map_area(
-        MapSettings(
-            area=area or str(archive.aoi),
-            date=archive.time.isoformat(),
-            catalog=str(archive.folder),
-            out=str(out),
-            block=block,
-            workers=workers,
-        )
-    )
+    asked = {"area": area or str(archive.aoi), "out": str(out), "block": block, "workers": workers}
+    map_area(MapSettings.model_validate(archive.request | asked))
     return out
 
 

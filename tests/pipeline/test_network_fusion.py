@@ -43,13 +43,7 @@ def weights(folder: Path, strategy: Strategy, conformal: Conformal | None = None
 
 
 def run(archive: Archive, out: Path, **more: object) -> Path:
-    asked = {
-        "area": str(archive.aoi),
-        "date": archive.time.isoformat(),
-        "catalog": str(archive.folder),
-        "out": str(out),
-    }
-    map_area(MapSettings.model_validate(asked | more))
+    map_area(MapSettings.model_validate(archive.request | {"out": str(out)} | more))
     return out
 
 
