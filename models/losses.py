@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import log_softmax
 
 from floodfuse.models.chips import UNLABELLED
 from floodfuse.models.networks.fusion import Told
@@ -26,18 +26,22 @@ def segmentation_loss(logits: Tensor, truth: Tensor) -> Tensor:
     known = truth != UNLABELLED
     if not known.any():
         return logits.sum() * 0.0
-    entropy = cross_entropy(logits, truth.long(), ignore_index=UNLABELLED)
-    return entropy + _dice_loss(logits, truth, known)
+    log_share = log_softmax(logits, dim=1)
+    place = torch.where(known, truth.long(), 0)[:, None]  # (chip, 1, y, x)
+    known = known[:, None]
+    log_true = log_share.gather(1, place) * known  # of the true class
+    entropy = -log_true.sum() / known.sum()
+    return entropy + _dice_loss(log_share.exp(), log_true.exp(), place, known)
 
 
-def _dice_loss(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    share = torch.softmax(logits, dim=1) * known[:, None]
-    classes = logits.shape[1]
-    true = one_hot(torch.where(known, truth.long(), 0), classes).movedim(-1, 1) * known[:, None]
-    both, total = (share * true).sum(dim=(2, 3)), (share + true).sum(dim=(2, 3))
-    dice = (2.0 * both + _SMOOTH) / (total + _SMOOTH)
-    there = true.sum(dim=(2, 3)) > 0
-    return (1.0 - dice)[there].mean()
+def _dice_loss(share: Tensor, share_true: Tensor, place: Tensor, known: Tensor) -> Tensor:
+    """Sums by class of what was given to the true class, told without a picture a class of the truth."""
+    given = (share * known).sum(dim=(2, 3))
+    zero, classes = torch.zeros_like(given), place.flatten(1)
+    both = zero.scatter_add(1, classes, (share_true * known).flatten(1))
+    true = zero.scatter_add(1, classes, known.to(share.dtype).flatten(1))
+    dice = (2.0 * both + _SMOOTH) / (given + true + _SMOOTH)
+    return (1.0 - dice)[true > 0].mean()
 
 
 def fusion_loss(told: Told, truth: Tensor) -> Tensor:
