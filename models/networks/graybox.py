@@ -14,8 +14,8 @@ from torch import Tensor
 
 from floodfuse.models.networks.between import Intermediate
 from floodfuse.models.networks.fusion import Told
-from floodfuse.models.networks.physics import GROUND, Physics, bayes_scores
-from floodfuse.models.networks.views import Views
+from floodfuse.models.networks.physics import Physics, bayes_scores
+from floodfuse.models.networks.views import GROUND, Views
 
 BOUND_NATS = 3.0
 

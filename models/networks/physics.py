@@ -21,9 +21,9 @@ from floodfuse.harmonize.decay import HALF_LIFE_BY_HAND, HALF_LIFE_DAYS
 from floodfuse.harmonize.flood_rise import SAMPLE_M, rise_nats, sampled, support
 from floodfuse.models.inputs.evidence import DAYS, HAND, HAND_KNOWN, HAND_SCALE_M, PERMANENT, PIXEL_M
 from floodfuse.models.networks.fusion import FusionNetwork, Told
-from floodfuse.models.networks.views import Views
+from floodfuse.models.networks.views import GROUND, Views
 
-GROUND, L_BAND = "ground", "l"
+L_BAND = "l"
 RADARS = ("c", L_BAND)
 _FLOODED = len(FLOODED)
 _WATER, _SOIL = int(EvidenceClass.OPEN_WATER), int(EvidenceClass.BARE_SOIL)

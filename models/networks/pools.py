@@ -1,12 +1,12 @@
 """How late fusion puts together what sensors say alone: from scores by sensor to scores of all.
 
-    stacker           sum of w_s scores_s, with w_s >= 0 at each pixel from a small network that sees what every sensor says
-    opinion           sum of scores_s: the log-opinion pool, right where sensors err independently
+    stacker           sum of w_s added_s, with w_s >= 0 at each pixel from a small network that sees what every sensor says
+    opinion           sum of added_s: the log-opinion pool, right where sensors err independently
     minimum-variance  sum of v_s ln p_s / sum of v_s, with v_s one over the mean squared error of the sensor's probabilities
     median            the middle of ln p_s by class: one sensor that is far off moves nothing
     dawid-skene       ln share_k + sum of ln C_s[k, said_s], with what each sensor says, as a class alone, and its confusions C
 
-over the sensors that see a pixel. What errors sensors make is learned from the truth of calibrating chips (`learn`); until then
+over the sensors that see a pixel. added_s is scores_s, less those of the ground where all sensors are told of the ground. What errors sensors make is learned from the truth of calibrating chips (`learn`); until then
 all are alike, and right eight times in ten. Sources: harmonization.md 6; Dawid & Skene (1979).
 """
 
@@ -65,15 +65,22 @@ class Pool(nn.Module):
     share: Tensor
     error: Tensor
 
-    def forward(self, alone: Sequence[Tensor], seen: Tensor) -> Pooled:
-        """Pool scores of sensors, (chip, channel, y, x) each and 0 where unseen; `seen` is (chip, sensor, y, x)."""
+    def forward(self, alone: Sequence[Tensor], seen: Tensor, ground: int | None = None) -> Pooled:
+        """Pool scores of sensors.
+
+        Parameters
+        ----------
+        alone : (chip, channel, y, x) each, 0 where unseen
+        seen : (chip, sensor, y, x)
+        ground : place among sensors of the one that the others are told of, too
+        """
         if self.name == "stacker":
             # It weighs what is said; it must not change what is said of each sensor alone.
             said = torch.cat([scores.detach() for scores in alone], dim=1)
             weights = softplus(self.stacker(torch.cat([said, seen], dim=1)) + _ONE) * seen
-            return Pooled((weights[:, :, None] * torch.stack(list(alone), dim=1)).sum(dim=1), weights)
+            return Pooled((weights[:, :, None] * _added(alone, seen, ground)).sum(dim=1), weights)
         if self.name == "opinion":
-            return Pooled(torch.stack(list(alone), dim=1).sum(dim=1), seen)
+            return Pooled(_added(alone, seen, ground).sum(dim=1), seen)
         by_class = torch.stack([self._by_class(scores) for scores in alone], dim=1)
         log_p = torch.log_softmax(by_class, dim=2)  # (chip, sensor, class, fold, y, x)
         there = seen[:, :, None, None]
@@ -115,3 +122,12 @@ class Pool(nn.Module):
             self.confusion[k] = counts / counts.sum(dim=1, keepdim=True)
             squared = (torch.softmax(own, dim=1) - real).square().sum(dim=1)
             self.error[k] = squared.mean().clamp_min(_LEAST_ERROR)
+
+
+def _added(alone: Sequence[Tensor], seen: Tensor, ground: int | None) -> Tensor:
+    """(chip, sensor, channel, y, x), what each sensor adds to what is said of the ground."""
+    said = torch.stack(list(alone), dim=1)
+    if ground is None:
+        return said
+    others = (torch.arange(len(alone), device=said.device) != ground)[:, None, None]
+    return said - said[:, ground, None] * (seen * others)[:, :, None]

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+GROUND = "ground"
+"""What is known of a place before any sensor looks at it: a sensor like the others, where a dataset has it."""
 _LEAST_SUM = 1e-30  # of weights, which may all be tiny
 
 Batch = Mapping[str, Tensor]

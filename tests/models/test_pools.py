@@ -70,6 +70,21 @@ def test_opinions_multiply() -> None:
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("ground", range(SENSORS))
+@pytest.mark.parametrize("name", ["opinion", "stacker"])
+def test_what_all_sensors_are_told_of_the_ground_counts_once(name: PoolName, ground: int) -> None:
+    alone, seen = said()
+    made = pool(name)
+    told, weights = made(alone, seen, ground)
+    for row, column in ((1, 1), (2, 3), (4, 0), (5, 5)):
+        log_p = np.array([np.log(at(one, row, column)) for one in alone])
+        there = seen[0, :, row, column].numpy() > 0
+        beyond = log_p - log_p[ground] * (there[ground] & (np.arange(SENSORS) != ground))[:, None]
+        expected = np.exp((weights[0, :, row, column].double().numpy()[:, None] * beyond)[there].sum(axis=0))
+        np.testing.assert_allclose(at(told, row, column), expected / expected.sum(), rtol=1e-4)
+
+
+@torch.inference_mode()
 def test_one_sensor_that_is_far_off_moves_the_median_nowhere() -> None:
     alone, seen = said()
     wild = [alone[0], alone[1], alone[2].clone()]
@@ -142,3 +157,21 @@ def test_weights_of_late_fusion_take_any_pool(name: PoolName) -> None:
     assert told.weights is not None
     seen = torch.cat([batch[view][:, -1:] for view in sorted(views)], dim=1).amax(dim=1) > 0
     torch.testing.assert_close(told.weights.sum(dim=1)[seen], torch.ones(int(seen.sum())))
+
+
+@torch.inference_mode()
+def test_a_sensor_alone_is_told_of_the_ground_and_of_no_other_sensor() -> None:
+    views = {"c/now": 3, "ground/prior": 4, "l/now": 3}
+    torch.manual_seed(0)
+    asked = {"strategy": "late", "encoder": "tu-test_resnet", "fold": 2, "decoder": (16, 8, 8, 8, 8)}
+    network = build(NetworkSettings.model_validate(asked), views, 2).eval()
+    batch = {
+        view: torch.cat([torch.randn((1, n, 64, 64)), torch.ones((1, 1, 64, 64))], 1)
+        for view, n in views.items()
+    }
+    before = network(batch).alone
+    for changed, hears in {"c/now": {"c"}, "l/now": {"l"}, "ground/prior": {"c", "ground", "l"}}.items():
+        other = batch[changed].clone()
+        other[:, :-1] += 1.0
+        after = network(batch | {changed: other}).alone
+        assert {who for who in after if not torch.equal(after[who], before[who])} == hears
