@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import segmentation_models_pytorch as smp
 import torch
-from segmentation_models_pytorch.base import SegmentationHead
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from floodfuse.models.networks.finest import Head, finest
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views, share_seen, shares
 
@@ -92,7 +92,7 @@ class AcrossSensors(Meeting):
 
 
 class Between(FusionNetwork):
-    """A U-Net with an encoder a sensor, whose skips are meetings of sensors."""
+    """A U-Net with an encoder a sensor, whose skips are meetings of sensors; its last layers see each pixel itself, too."""
 
     meeting: type[Meeting]
     tells_weights = True
@@ -111,9 +111,10 @@ class Between(FusionNetwork):
         self.meetings = nn.ModuleList(
             [self.meeting(scale) if max(scale) else nn.Identity() for scale in scales]
         )
+        self.finest = finest(sum(map(self.channels_of, self.sensors)), fold)
         self.decoder = UnetDecoder([0, *(max(scale) for scale in scales)], decoder, n_blocks=depth)
-        self.head = SegmentationHead(decoder[-1], self.scores_out, kernel_size=3)
-        self.known_features(decoder[-1])
+        self.head = Head(decoder[-1], fold, self.scores_out)
+        self.known_features(self.head.features)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores, and as weights the mean over scales."""
@@ -129,7 +130,8 @@ class Between(FusionNetwork):
             met, weight = meeting(at_scale, seen)
             fused.append(met)
             weights.append(interpolate(weight, first.shape[-2:], mode="nearest"))
-        decoded = self.decoder(fused)
+        at_pixel = self.finest(torch.cat([stacks[sensor] for sensor in self.sensors], dim=1))
+        decoded = torch.cat([self.decoder(fused), at_pixel], dim=1)
         there = torch.cat([masks[sensor] for sensor in self.sensors], dim=1)
         counted = shares(torch.stack(weights).mean(dim=0) * there)
         return Told(self.head(decoded), counted, {}, masks, decoded)

@@ -6,27 +6,40 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
+from floodfuse.models.networks.finest import Head, finest
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views
 
 
-def unet(encoder: str, decoder: tuple[int, ...], channels_in: int, channels_out: int) -> smp.Unet:
-    """A U-Net with random weights; `decoder` are its channels, coarsest first."""
-    return smp.Unet(
-        encoder,
-        encoder_weights=None,
-        in_channels=channels_in,
-        classes=channels_out,
-        encoder_depth=len(decoder),
-        decoder_channels=decoder,
-    )
+class UNet(nn.Module):
+    """A U-Net with random weights, whose last layer sees each pixel itself, too.
 
+    Parameters
+    ----------
+    encoder : of segmentation-models-pytorch
+    decoder : its channels, coarsest first
+    fold : of the pixels
+    """
 
-def through(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """What the last layer of a U-Net gets, (chip, feature, y, x), and what it makes of it."""
-    assert isinstance(network, smp.Unet)
-    features: Tensor = network.decoder(network.encoder(x))
-    return features, network.segmentation_head(features)
+    def __init__(
+        self, encoder: str, decoder: tuple[int, ...], fold: int, channels_in: int, channels_out: int
+    ) -> None:
+        super().__init__()
+        self.around = smp.Unet(
+            encoder,
+            encoder_weights=None,
+            in_channels=channels_in,
+            encoder_depth=len(decoder),
+            decoder_channels=decoder,
+        )
+        self.around.segmentation_head = nn.Identity()
+        self.finest = finest(channels_in, fold)
+        self.head = Head(decoder[-1], fold, channels_out)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the last layer gets, (chip, feature, y, x), and what it makes of it."""
+        features = torch.cat([self.around(x), self.finest(x)], dim=1)
+        return features, self.head(features)
 
 
 class Early(FusionNetwork):
@@ -37,10 +50,10 @@ class Early(FusionNetwork):
     ) -> None:
         super().__init__(views, classes, fold)
         channels = sum(self.channels_of(sensor) for sensor in self.sensors)
-        self.unet = unet(encoder, decoder, channels, self.scores_out)
-        self.known_features(decoder[-1])
+        self.unet = UNet(encoder, decoder, fold, channels, self.scores_out)
+        self.known_features(self.unet.head.features)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores of the U-Net."""
-        features, logits = through(self.unet, torch.cat([stacks[sensor] for sensor in self.sensors], dim=1))
+        features, logits = self.unet(torch.cat([stacks[sensor] for sensor in self.sensors], dim=1))
         return Told(logits, None, {}, masks, features)

@@ -30,9 +30,9 @@ class GrayBox(Physics):
     ) -> None:
         super().__init__(views, classes)
         self.correction = Intermediate(views, classes, encoder, decoder, fold)
-        self.known_features(decoder[-1])
-        torch.nn.init.zeros_(self.correction.head[0].weight)  # before it has learned, it is Bayes' rule
-        torch.nn.init.zeros_(self.correction.head[0].bias)
+        self.known_features(self.correction.head.features)
+        for parameter in self.correction.head.scores.parameters():  # before it has learned, it is Bayes' rule
+            torch.nn.init.zeros_(parameter)
 
     @property
     def stride_px(self) -> int:

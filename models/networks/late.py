@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from floodfuse.models.networks.early import through, unet
+from floodfuse.models.networks.early import UNet
+from floodfuse.models.networks.finest import width
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.pools import Pool, PoolName
 from floodfuse.models.networks.views import GROUND, Views, shares
@@ -33,19 +34,23 @@ class Late(FusionNetwork):
         self.ground = self.sensors.index(GROUND) if GROUND in self.sensors else None
         self.unets = nn.ModuleDict(
             {
-                sensor: unet(
-                    encoder, decoder, sum(map(self.channels_of, self._known_to(sensor))), self.scores_out
+                sensor: UNet(
+                    encoder,
+                    decoder,
+                    fold,
+                    sum(map(self.channels_of, self._known_to(sensor))),
+                    self.scores_out,
                 )
                 for sensor in self.sensors
             }
         )
-        self.known_features(len(self.sensors) * decoder[-1])
+        self.known_features(len(self.sensors) * (decoder[-1] + width(fold)))
         self.pool = Pool(pool, len(self.sensors), classes, fold**2)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores of the pool; weights are the pool's, as shares."""
         said_of = {
-            sensor: through(self.unets[sensor], torch.cat([stacks[k] for k in self._known_to(sensor)], dim=1))
+            sensor: self.unets[sensor](torch.cat([stacks[k] for k in self._known_to(sensor)], dim=1))
             for sensor in self.sensors
         }
         alone = {sensor: scores * masks[sensor] for sensor, (_, scores) in said_of.items()}

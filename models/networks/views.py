@@ -65,7 +65,7 @@ class Stacks(nn.Module):
             if given is None:
                 given = like.new_zeros((like.shape[0], n + 1, *like.shape[2:]))
             mask = given[:, -1:]
-            stacks[sensor].append(torch.cat([torch.where(mask > 0, given[:, :-1], 0.0), mask], dim=1))
+            stacks[sensor] += [torch.where(mask > 0, given[:, :-1], 0.0), mask]
             masks[sensor] = torch.maximum(masks[sensor], mask) if sensor in masks else mask
         return {sensor: torch.cat(parts, dim=1) for sensor, parts in stacks.items()}, masks
 

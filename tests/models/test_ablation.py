@@ -162,7 +162,7 @@ def network_of(inputs: str) -> FusionNetwork:
     classes = CLASSES if inputs == "evidence" else 2
     network = build(small, dict(INPUTS[inputs].CHANNELS), classes)
     if isinstance(network, GrayBox):
-        torch.nn.init.normal_(network.correction.head[0].weight, std=0.5)
+        torch.nn.init.normal_(network.correction.head.scores.weight, std=0.5)
     return network.eval()
 
 

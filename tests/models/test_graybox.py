@@ -47,7 +47,7 @@ def graybox(fold: int = 1) -> GrayBox:
 def taught(fold: int = 1) -> GrayBox:
     """A correction that says something."""
     network = graybox(fold)
-    torch.nn.init.normal_(network.correction.head[0].weight, std=2.0)
+    torch.nn.init.normal_(network.correction.head.scores.weight, std=2.0)
     return network
 
 

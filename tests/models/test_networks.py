@@ -101,6 +101,31 @@ def with_values_under_mask(view: Tensor, value: float) -> Tensor:
     return torch.cat([torch.where(seen > 0, view[:, :-1], value), seen], dim=1)
 
 
+# ---- what a pixel itself is
+
+
+@pytest.mark.parametrize("kind", [("early", 1), ("intermediate", 2), ("late", 2)], ids=str)
+def test_what_a_pixel_is_can_be_learned_of_pixels_that_have_no_neighbour_alike(kind: Kind) -> None:
+    """A U-Net alone sees pairs of pixels at its finest; noise that is its own truth is nothing to it."""
+    torch.manual_seed(0)
+    net = build(
+        NetworkSettings(strategy=kind[0], fold=kind[1], encoder="tu-test_resnet", decoder=(16, 8, 8, 8, 8)),
+        {"s1/after": 1, "s2/after": 1},
+        2,
+    )
+    optimizer = torch.optim.AdamW(net.parameters(), 0.01)
+    for _ in range(90):
+        values = torch.randn((2, 1, SIDE, SIDE))
+        shown = torch.cat([values, torch.ones_like(values)], dim=1)
+        said = net({"s1/after": shown, "s2/after": shown})
+        loss = fusion_loss(said, (values[:, 0] > 0.0).to(torch.uint8))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    right = said.logits.argmax(dim=1) == (values[:, 0] > 0.0)
+    assert right.float().mean() > 0.95
+
+
 # ---- what is seen counts, what is not does not
 
 

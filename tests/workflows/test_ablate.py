@@ -62,7 +62,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         views = dict(INPUTS[inputs].CHANNELS)
         network = build(settings, views, len(classes)).eval()
         if isinstance(network, GrayBox):
-            torch.nn.init.normal_(network.correction.head[0].weight, std=0.5)
+            torch.nn.init.normal_(network.correction.head.scores.weight, std=0.5)
         card = Card(
             network=settings, inputs=inputs, fingerprint=INPUTS[inputs].FINGERPRINT, views=views, classes=tuple(classes),
             dataset="none", split="none", licence="made by a test", command="none", seed=4, epoch=0, learning=0,
