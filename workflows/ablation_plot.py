@@ -152,13 +152,16 @@ def _cloud(axes: Axes, results: Sequence[Result], colours: dict[str, str]) -> No
         axes.plot(table.percents, together, color=colour, linewidth=2.4)
     _titled(axes, "Cloud over the optical sensor", "% of the picture hidden")
     axes.set_xlim(0, 100)
-    _roomy(axes)
+    axes.set_ylim(_wide(*axes.get_ylim()))
     keys = [
         Line2D([], [], color=INK, linewidth=2.4, label="all sensors"),
         Line2D([], [], color=INK, linewidth=1.4, linestyle=(0, (4, 2)), label="the best of them alone"),
         Patch(color=INK, alpha=0.25, linewidth=0, label=f"down to {BAND_IOU:g} below it"),
     ]
-    axes.legend(handles=keys, loc="best", frameon=False, fontsize=8.5, labelcolor=INK, handlelength=2.2)
+    axes.legend(  # below, where dots are in the panel beside it: curves may lie anywhere above
+        handles=keys, loc="upper left", bbox_to_anchor=(-0.03, -0.19), ncols=2, borderaxespad=0.0, frameon=False,
+        fontsize=8.5, labelcolor=INK, handlelength=2.2, columnspacing=1.2,
+    )  # fmt: skip
 
 
 def _margins(axes: Axes, results: Sequence[Result], colours: dict[str, str]) -> None:
@@ -212,11 +215,6 @@ def _fan(
     _titled(axes, title, below if unit in ("px", "d") else f"{below}, {unit}")
     axes.set_xticks(amounts, [f"{amount:g}" for amount in amounts])
     axes.set_xlim(0, amounts[-1])
-
-
-def _roomy(axes: Axes) -> None:
-    low, high = _wide(*axes.get_ylim())
-    axes.set_ylim(low - 0.12 * (high - low), high + 0.04 * (high - low))
 
 
 def _wide(low: float, high: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from floodfuse.models.networks.finest import Head, finest
+from floodfuse.models.networks.finest import MIXED, Head, finest
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views, share_seen, shares
 
@@ -114,7 +114,7 @@ class Between(FusionNetwork):
         self.finest = finest(sum(map(self.channels_of, self.sensors)), fold)
         self.decoder = UnetDecoder([0, *(max(scale) for scale in scales)], decoder, n_blocks=depth)
         self.head = Head(decoder[-1], fold, self.scores_out)
-        self.known_features(self.head.features)
+        self.known_features(MIXED)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores, and as weights the mean over scales."""
@@ -131,10 +131,10 @@ class Between(FusionNetwork):
             fused.append(met)
             weights.append(interpolate(weight, first.shape[-2:], mode="nearest"))
         at_pixel = self.finest(torch.cat([stacks[sensor] for sensor in self.sensors], dim=1))
-        decoded = torch.cat([self.decoder(fused), at_pixel], dim=1)
+        features, scores = self.head(self.decoder(fused), at_pixel)
         there = torch.cat([masks[sensor] for sensor in self.sensors], dim=1)
         counted = shares(torch.stack(weights).mean(dim=0) * there)
-        return Told(self.head(decoded), counted, {}, masks, decoded)
+        return Told(scores, counted, {}, masks, features)
 
 
 class Intermediate(Between):

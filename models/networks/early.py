@@ -6,7 +6,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
-from floodfuse.models.networks.finest import Head, finest
+from floodfuse.models.networks.finest import MIXED, Head, finest
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views
 
@@ -38,8 +38,8 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What the last layer gets, (chip, feature, y, x), and what it makes of it."""
-        features = torch.cat([self.around(x), self.finest(x)], dim=1)
-        return features, self.head(features)
+        told: tuple[Tensor, Tensor] = self.head(self.around(x), self.finest(x))
+        return told
 
 
 class Early(FusionNetwork):
@@ -51,7 +51,7 @@ class Early(FusionNetwork):
         super().__init__(views, classes, fold)
         channels = sum(self.channels_of(sensor) for sensor in self.sensors)
         self.unet = UNet(encoder, decoder, fold, channels, self.scores_out)
-        self.known_features(self.unet.head.features)
+        self.known_features(MIXED)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores of the U-Net."""

@@ -6,10 +6,12 @@ narrow things are guessed from features two pixels wide, four where pixels are f
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 _A_PIXEL = 8
-_MIXED = 32
+MIXED = 32
+"""Features that the last layer gets."""
 
 
 def width(fold: int) -> int:
@@ -36,13 +38,12 @@ class Head(nn.Module):
 
     def __init__(self, around: int, fold: int, channels_out: int) -> None:
         super().__init__()
-        self.features = around + width(fold)
         self.mix = nn.Sequential(
-            nn.Conv2d(self.features, _MIXED, 1, bias=False), nn.BatchNorm2d(_MIXED), nn.ReLU()
+            nn.Conv2d(around + width(fold), MIXED, 1, bias=False), nn.BatchNorm2d(MIXED), nn.ReLU()
         )
-        self.scores = nn.Conv2d(_MIXED, channels_out, 3, padding=1)
+        self.scores = nn.Conv2d(MIXED, channels_out, 3, padding=1)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Scores from (chip, feature, y, x), the decoder's first."""
-        scores: Tensor = self.scores(self.mix(features))
-        return scores
+    def forward(self, around: Tensor, at_pixel: Tensor) -> tuple[Tensor, Tensor]:
+        """What the last layer gets, (chip, feature, y, x), and what it makes of it."""
+        features: Tensor = self.mix(torch.cat([around, at_pixel], dim=1))
+        return features, self.scores(features)
