@@ -8,19 +8,18 @@ import torch
 from torch import Tensor
 
 from floodfuse.models.networks.build import NetworkSettings, Strategy, build
+from floodfuse.models.networks.finest import MIXED
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.physics import Physics
 from floodfuse.models.novelty import RARE, novelty, remember
 
 VIEWS = {"c/now": 9, "l/now": 9, "ground/prior": 12}
-FEATURES = 8
+FEATURES = MIXED
 
 
 def network(strategy: Strategy = "early") -> FusionNetwork:
     torch.manual_seed(0)
-    made = NetworkSettings(
-        strategy=strategy, encoder="tu-test_resnet", fold=2, decoder=(16, 8, 8, 8, FEATURES)
-    )
+    made = NetworkSettings(strategy=strategy, encoder="tu-test_resnet", fold=2, decoder=(16, 8, 8, 8, 8))
     return build(made, VIEWS, 8).eval()
 
 
