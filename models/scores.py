@@ -24,7 +24,7 @@ from floodfuse.models.chips import UNLABELLED
 from floodfuse.models.conformal import Conformal
 
 ECE_BINS = 15
-WATER_BINS = 1000
+PROBABILITY_BINS = 1000
 
 Float = NDArray[np.float64]
 
@@ -90,7 +90,9 @@ class Tally:
         self._tile_ious: list[float] = []
         self._bins = np.zeros((3, ECE_BINS))  # pixels, flooded, sum of probability
         self._squared = 0.0
-        self._water = np.zeros((2, WATER_BINS), np.int64)  # dry and flooded pixels by probability of a flood
+        # Dry and flooded pixels by probability of a flood; and the same of every group.
+        self._water = np.zeros((2, PROBABILITY_BINS), np.int64)
+        self._group = {name: np.zeros((2, PROBABILITY_BINS), np.int64) for name in self.groups}
 
     def add(self, probability: NDArray[np.floating], truth: NDArray[np.uint8]) -> None:
         """One chip: probability of each class (class, y, x), and its truth (y, x)."""
@@ -107,12 +109,13 @@ class Tally:
         for row, weight in enumerate((np.ones(wet.size), wet, flood)):
             self._bins[row] += np.bincount(place, weight, ECE_BINS)
         self._squared += float(((flood - wet) ** 2).sum())
-        level = np.minimum((flood * WATER_BINS).astype(np.int64), WATER_BINS - 1)
-        self._water += np.bincount(wet * WATER_BINS + level, minlength=2 * WATER_BINS).reshape(2, WATER_BINS)
+        self._water += _by_probability(flood, wet)
+        for name, members in self.groups.items():
+            self._group[name] += _by_probability(share[list(members)].sum(axis=0), np.isin(true, members))
 
     def at_risk(self, conformal: Conformal, risk: float) -> AtRisk:
         """What answering only within a risk comes to, to half a thousandth of probability."""
-        water = (np.arange(WATER_BINS) + 0.5) / WATER_BINS
+        water = (np.arange(PROBABILITY_BINS) + 0.5) / PROBABILITY_BINS
         answered, (wet_allowed, dry_allowed) = conformal.answered(water, risk), conformal.allowed(water, risk)
         dry, wet = (counts / max(counts.sum(), 1) for counts in self._water)
         both = self._water.sum(axis=0)
@@ -124,6 +127,13 @@ class Tally:
             wet_called_dry=float(wet[answered & (water <= 0.5)].sum()),
             dry_called_wet=float(dry[answered & (water > 0.5)].sum()),
         )
+
+    def recall_at(self, precision: float) -> dict[str, float]:
+        """The highest recall of every group whose precision is as high as asked, by a threshold of its own on its probability.
+
+        Thresholds are thousandths; 0 where none is precise enough, 1 where there is nothing to find.
+        """
+        return {name: _recall_at(precision, *counts) for name, counts in self._group.items()}
 
     def scores(self) -> Scores:
         """Scores of what was added.
@@ -163,6 +173,20 @@ class Tally:
         true, found = float(self._confusion[at].sum()), float(self._confusion[:, at].sum())
         either = true + found - both
         return tuple(both / of if of else 1.0 for of in (either, true, found))  # type: ignore[return-value]
+
+
+def _by_probability(probability: Float, true: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(2, bin), pixels that are not of a kind, and those that are, by its probability."""
+    level = np.minimum((probability * PROBABILITY_BINS).astype(np.int64), PROBABILITY_BINS - 1)
+    return np.bincount(true * PROBABILITY_BINS + level, minlength=2 * PROBABILITY_BINS).reshape(2, -1)
+
+
+def _recall_at(precision: float, false: NDArray[np.int64], true: NDArray[np.int64]) -> float:
+    if not true.sum():
+        return 1.0
+    right, wrong = (counts[::-1].cumsum() for counts in (true, false))  # of all thresholds, highest first
+    enough = right >= precision * np.maximum(right + wrong, 1)
+    return float(right[enough & (right > 0)].max(initial=0) / true.sum())
 
 
 def _iou(confusion: NDArray[np.int64]) -> Float:

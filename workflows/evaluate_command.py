@@ -16,7 +16,7 @@ from floodfuse.workflows.options import Quiet
 from floodfuse.workflows.weights_option import BAYES, open_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from floodfuse.models.chips import ChipSource
     from floodfuse.models.conformal import Conformal
@@ -34,6 +34,7 @@ _ROWS = {
     "brier": "Brier score",
 }
 RISKS = (0.02, 0.05, 0.1, 0.2)
+PRECISION = 0.7  # at which the recall of every class is told
 
 
 class Part(StrEnum):
@@ -105,12 +106,14 @@ def evaluate_command(
             "dropped": list(dropped),
         }
         record |= {"strategy": card.network.strategy if card else BAYES} | scores._asdict()
+        record[f"recall_at_precision_{PRECISION:g}"] = tally.recall_at(PRECISION)
         record["at_risk"] = [risk._asdict() for risk in risks]
         json.write_text(json_module.dumps(record, indent=1) + "\n")
     if not quiet:
         _show(
             scores, f"{weights.name} on {dataset}, {split}" + "".join(f", without {name}" for name in dropped)
         )
+        _show_classes(scores, tally.recall_at(PRECISION))
         if risks:
             _show_risks(risks)
 
@@ -161,6 +164,16 @@ def _show(scores: Scores, title: str) -> None:
     table.add_column(justify="right")
     for name, label in _ROWS.items():
         table.add_row(label, f"{getattr(scores, name):.3f}")
+    console.results.print(table)
+
+
+def _show_classes(scores: Scores, recall_at: Mapping[str, float]) -> None:
+    table = Table("class", title="By class, the likeliest of all", title_justify="left")
+    for column in ("IoU", "recall", "precision", f"recall at precision {PRECISION:g}"):
+        table.add_column(column, justify="right")
+    for name, iou in scores.iou_by_class.items():
+        values = iou, scores.recall_by_class[name], scores.precision_by_class[name], recall_at[name]
+        table.add_row(name.replace("_", " "), *(f"{value:.3f}" for value in values))
     console.results.print(table)
 
 

@@ -121,6 +121,27 @@ def test_recall_precision_and_iou_of_each_class_and_group(seed: int) -> None:
         assert found.precision_by_class[name] == pytest.approx(precision, abs=1e-12)
 
 
+@reproducible
+@given(seed=st.integers(0, 10_000), precision=st.sampled_from([0.3, 0.5, 0.7, 0.95]))
+def test_recall_at_a_precision_is_the_best_that_any_threshold_has(seed: int, precision: float) -> None:
+    chips = chips_of(seed)
+    tally = Tally(NAMES, None, {"wet": (1, 2)})
+    for share, truth in chips:
+        tally.add(share, truth)
+    true = np.concatenate([truth[truth != UNLABELLED] for _, truth in chips])
+    share = np.concatenate([share[:, truth != UNLABELLED] for share, truth in chips], axis=1)
+    found = tally.recall_at(precision)
+    assert set(found) == {*NAMES, "wet"}
+    for name, members in (("dry", [0]), ("flood", [2]), ("wet", [1, 2])):
+        is_true, said = np.isin(true, members), np.floor(share[members].sum(axis=0) * 1000)
+        recalls = [
+            (is_true & (said >= level)).sum() / is_true.sum()
+            for level in range(1000)
+            if is_true.any() and (said >= level).any() and is_true[said >= level].mean() >= precision
+        ]
+        assert found[name] == pytest.approx(max(recalls, default=0.0 if is_true.any() else 1.0), abs=1e-12)
+
+
 def test_two_by_two_pixels_by_hand() -> None:
     """Truth 0 1 / 1 unlabelled; flood is given 0.1, 0.9, 0.3 and 1: one hit, one miss, one rightly dry."""
     flood = np.array([[0.1, 0.9], [0.3, 1.0]])
