@@ -96,7 +96,8 @@ def load(path: Path) -> tuple[FusionNetwork, Card]:
         network.load_state_dict(state)
     except (RuntimeError, KeyError, ValueError) as error:
         raise WeightsError(
-            f"{path}: its weights are not those of its network ({_first(error)}); train anew."
+            f"{path}: its weights are not those of its network as this version builds it ({_first(error)}); train anew, or use the "
+            "version that made them."
         ) from None
     return network.eval(), card
 
