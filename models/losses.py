@@ -27,21 +27,27 @@ def segmentation_loss(logits: Tensor, truth: Tensor) -> Tensor:
     if not known.any():
         return logits.sum() * 0.0
     log_share = log_softmax(logits, dim=1)
-    place = torch.where(known, truth.long(), 0)[:, None]  # (chip, 1, y, x)
+    true = torch.where(known, truth.long(), 0)[:, None]
     known = known[:, None]
-    log_true = log_share.gather(1, place) * known  # of the true class
-    entropy = -log_true.sum() / known.sum()
-    return entropy + _dice_loss(log_share.exp(), log_true.exp(), place, known)
+    entropy = -(log_share.gather(1, true) * known).sum() / known.sum()
+    return entropy + _dice_loss(log_share.exp(), true, known)
 
 
-def _dice_loss(share: Tensor, share_true: Tensor, place: Tensor, known: Tensor) -> Tensor:
-    """Sums by class of what was given to the true class, told without a picture a class of the truth."""
-    given = (share * known).sum(dim=(2, 3))
-    zero, classes = torch.zeros_like(given), place.flatten(1)
-    both = zero.scatter_add(1, classes, (share_true * known).flatten(1))
-    true = zero.scatter_add(1, classes, known.to(share.dtype).flatten(1))
-    dice = (2.0 * both + _SMOOTH) / (given + true + _SMOOTH)
-    return (1.0 - dice)[true > 0].mean()
+def _dice_loss(share: Tensor, true: Tensor, known: Tensor) -> Tensor:
+    """Mean (1 - Dice) over the classes that each chip has, without a picture of the truth for every class.
+
+    Parameters
+    ----------
+    share : (chip, class, y, x), probability
+    true : (chip, 1, y, x), number of the class; any where not known
+    known : (chip, 1, y, x), whether the pixel is labelled
+    """
+    given = (share * known).sum(dim=(2, 3))  # (chip, class), pixels
+    zero, classes = torch.zeros_like(given), true.flatten(1)
+    both = zero.scatter_add(1, classes, (share.gather(1, true) * known).flatten(1))
+    there = zero.scatter_add(1, classes, known.to(share.dtype).flatten(1))
+    dice = (2.0 * both + _SMOOTH) / (given + there + _SMOOTH)
+    return (1.0 - dice)[there > 0].mean()
 
 
 def fusion_loss(told: Told, truth: Tensor) -> Tensor:

@@ -96,6 +96,7 @@ def evaluate_command(
             scores = score_chips(network, source, chips, INPUTS[source.inputs], dropped, turns, tell, tally)
         except ValueError as error:
             raise BadRequest(f"{root}: {error}.") from None
+    recall_at = tally.recall_at(PRECISION)
     conformal = _conformal(card, source)
     risks = [] if conformal is None else [tally.at_risk(conformal, risk) for risk in RISKS]
     if json:
@@ -106,14 +107,14 @@ def evaluate_command(
             "dropped": list(dropped),
         }
         record |= {"strategy": card.network.strategy if card else BAYES} | scores._asdict()
-        record[f"recall_at_precision_{PRECISION:g}"] = tally.recall_at(PRECISION)
+        record[f"recall_at_precision_{PRECISION:g}"] = recall_at
         record["at_risk"] = [risk._asdict() for risk in risks]
         json.write_text(json_module.dumps(record, indent=1) + "\n")
     if not quiet:
         _show(
             scores, f"{weights.name} on {dataset}, {split}" + "".join(f", without {name}" for name in dropped)
         )
-        _show_classes(scores, tally.recall_at(PRECISION))
+        _show_classes(scores, recall_at)
         if risks:
             _show_risks(risks)
 
@@ -168,7 +169,7 @@ def _show(scores: Scores, title: str) -> None:
 
 
 def _show_classes(scores: Scores, recall_at: Mapping[str, float]) -> None:
-    table = Table("class", title="By class, the likeliest of all", title_justify="left")
+    table = Table("class", title="By class: a pixel is of its likeliest one", title_justify="left")
     for column in ("IoU", "recall", "precision", f"recall at precision {PRECISION:g}"):
         table.add_column(column, justify="right")
     for name, iou in scores.iou_by_class.items():

@@ -12,7 +12,7 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from floodfuse.models.networks.finest import MIXED, Head, finest
+from floodfuse.models.networks.finest import FEATURES, Head, finest
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views, share_seen, shares
 
@@ -114,7 +114,7 @@ class Between(FusionNetwork):
         self.finest = finest(sum(map(self.channels_of, self.sensors)), fold)
         self.decoder = UnetDecoder([0, *(max(scale) for scale in scales)], decoder, n_blocks=depth)
         self.head = Head(decoder[-1], fold, self.scores_out)
-        self.known_features(MIXED)
+        self.known_features(FEATURES)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores, and as weights the mean over scales."""

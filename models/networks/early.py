@@ -6,19 +6,20 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
-from floodfuse.models.networks.finest import MIXED, Head, finest
+from floodfuse.models.networks.finest import FEATURES, Head, finest
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import Views
 
 
 class UNet(nn.Module):
-    """A U-Net with random weights, whose last layer sees each pixel itself, too.
+    """A U-Net with random weights, whose last layers see each pixel itself, too.
 
     Parameters
     ----------
     encoder : of segmentation-models-pytorch
     decoder : its channels, coarsest first
-    fold : of the pixels
+    fold : pixels a side folded into channels
+    channels_in, channels_out : of the stack and of the scores, folded
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Early(FusionNetwork):
         super().__init__(views, classes, fold)
         channels = sum(self.channels_of(sensor) for sensor in self.sensors)
         self.unet = UNet(encoder, decoder, fold, channels, self.scores_out)
-        self.known_features(MIXED)
+        self.known_features(FEATURES)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
         """Scores of the U-Net."""

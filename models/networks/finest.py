@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 
 _A_PIXEL = 8
-MIXED = 32
+FEATURES = 32
 """Features that the last layer gets."""
 
 
 def width(fold: int) -> int:
-    """Channels of what `finest` tells of a place of fold x fold pixels."""
+    """Channels that `finest` makes of fold x fold pixels."""
     return _A_PIXEL * fold**2
 
 
 def finest(channels_in: int, fold: int) -> nn.Sequential:
-    """Features of each pixel of a stack, which is folded."""
+    """What each pixel of a stack is: (chip, channel, y, x) to (chip, `width(fold)`, y, x), folded both."""
     return nn.Sequential(
         nn.Conv2d(channels_in, width(fold), 1, bias=False), nn.BatchNorm2d(width(fold)), nn.ReLU()
     )
@@ -32,18 +32,24 @@ class Head(nn.Module):
     Parameters
     ----------
     around : channels of the decoder
-    fold : of the pixels
-    channels_out : scores
+    fold : pixels a side folded into channels
+    channels_out : classes times fold squared
     """
 
     def __init__(self, around: int, fold: int, channels_out: int) -> None:
         super().__init__()
         self.mix = nn.Sequential(
-            nn.Conv2d(around + width(fold), MIXED, 1, bias=False), nn.BatchNorm2d(MIXED), nn.ReLU()
+            nn.Conv2d(around + width(fold), FEATURES, 1, bias=False), nn.BatchNorm2d(FEATURES), nn.ReLU()
         )
-        self.scores = nn.Conv2d(MIXED, channels_out, 3, padding=1)
+        self.scores = nn.Conv2d(FEATURES, channels_out, 3, padding=1)
 
     def forward(self, around: Tensor, at_pixel: Tensor) -> tuple[Tensor, Tensor]:
-        """What the last layer gets, (chip, feature, y, x), and what it makes of it."""
+        """What the last layer gets, (chip, feature, y, x), and what it makes of it, (chip, score, y, x).
+
+        Parameters
+        ----------
+        around : (chip, channel, y, x), from the decoder
+        at_pixel : (chip, `width(fold)`, y, x), from `finest`
+        """
         features: Tensor = self.mix(torch.cat([around, at_pixel], dim=1))
         return features, self.scores(features)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from floodfuse.models.networks.between import Intermediate
-from floodfuse.models.networks.finest import MIXED
+from floodfuse.models.networks.finest import FEATURES
 from floodfuse.models.networks.fusion import Told
 from floodfuse.models.networks.physics import Physics, bayes_scores
 from floodfuse.models.networks.views import GROUND, Views
@@ -31,7 +31,7 @@ class GrayBox(Physics):
     ) -> None:
         super().__init__(views, classes)
         self.correction = Intermediate(views, classes, encoder, decoder, fold)
-        self.known_features(MIXED)
+        self.known_features(FEATURES)
         for parameter in self.correction.head.scores.parameters():  # before it has learned, it is Bayes' rule
             torch.nn.init.zeros_(parameter)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from floodfuse.models.networks.early import UNet
-from floodfuse.models.networks.finest import MIXED
+from floodfuse.models.networks.finest import FEATURES
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.pools import Pool, PoolName
 from floodfuse.models.networks.views import GROUND, Views, shares
@@ -44,7 +44,7 @@ class Late(FusionNetwork):
                 for sensor in self.sensors
             }
         )
-        self.known_features(len(self.sensors) * MIXED)
+        self.known_features(len(self.sensors) * FEATURES)
         self.pool = Pool(pool, len(self.sensors), classes, fold**2)
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:

@@ -125,7 +125,7 @@ class Pool(nn.Module):
 
 
 def _added(alone: Sequence[Tensor], seen: Tensor, ground: int | None) -> Tensor:
-    """(chip, sensor, channel, y, x), what each sensor adds to what is said of the ground."""
+    """Scores that each sensor adds to those of the ground, where that is known to it, (chip, sensor, channel, y, x); see `Pool.forward`."""
     said = torch.stack(list(alone), dim=1)
     if ground is None:
         return said

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from floodfuse.models.networks.build import NetworkSettings, Strategy, build
-from floodfuse.models.networks.finest import MIXED
+from floodfuse.models.networks.finest import FEATURES
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.physics import Physics
 from floodfuse.models.novelty import RARE, novelty, remember
 
 VIEWS = {"c/now": 9, "l/now": 9, "ground/prior": 12}
-FEATURES = MIXED
 
 
 def network(strategy: Strategy = "early") -> FusionNetwork:
