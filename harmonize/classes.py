@@ -35,6 +35,9 @@ DRY = (
     EvidenceClass.URBAN,
 )
 
+PLANTS_IN_WATER = (EvidenceClass.FLOODED_FOREST, EvidenceClass.FLOODED_HERB)
+"""One kind of water to a map: `MapClass.FLOODED_VEGETATION`."""
+
 COUNTERPARTS = (
     (EvidenceClass.FLOODED_FOREST, EvidenceClass.DRY_FOREST),
     (EvidenceClass.FLOODED_HERB, EvidenceClass.DRY_LOW_VEG),

@@ -14,8 +14,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from floodfuse.harmonize.classes import FLOODED, Decider
+from floodfuse.harmonize.classes import FLOODED, PLANTS_IN_WATER, Decider
 from floodfuse.harmonize.evidence import likelihoods
+from floodfuse.models.decision import likeliest
 
 Float32 = NDArray[np.float32]
 
@@ -127,6 +128,6 @@ def _fuse(  # pragma: no cover
                 furthest, decider[i] = towards, sensors[s]
 
 
-def flooded_class(posterior: Posterior) -> NDArray[np.uint8]:
-    """The likeliest flooded class of each pixel, as its index in `EvidenceClass`."""
-    return np.asarray(posterior.classes[..., :_N_FLOODED].argmax(axis=-1), np.uint8)
+def flooded_class(posterior: Posterior, where: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The likeliest flooded class of the likeliest kind of water, as its index in `EvidenceClass`, of the pixels where asked, in order."""
+    return likeliest(posterior.classes[where].T, FLOODED, (PLANTS_IN_WATER,))

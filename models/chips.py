@@ -49,7 +49,7 @@ class ChipSource(Protocol):
     inputs : the radiometry of its views, by its name in `inputs.registry`
     classes : names of its classes
     flooded : numbers of those that are flooded
-    groups : names for several classes that are scored as one besides, with their numbers
+    groups : kinds of several classes, by name, that are scored as one besides and called as one
     views : names of the views that its chips may have
     events : the flood or place of each chip, by its name; chips of one event follow each other. Empty where nobody knows
     chips : names of its chips, in order

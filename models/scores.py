@@ -9,7 +9,7 @@
     ece             |observed share of flood - mean probability| over 15 equal bins, weighted by their pixels
     brier           mean (p - flood)^2
 
-Unlabelled pixels (255) count nowhere. Source of the first: Drakonakis et al. (2022).
+Pixels are called as maps call them (`decision`). Unlabelled ones (255) count nowhere. Source of the first: Drakonakis et al. (2022).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from floodfuse.models.chips import UNLABELLED
 from floodfuse.models.conformal import Conformal
+from floodfuse.models.decision import called
 
 ECE_BINS = 15
 PROBABILITY_BINS = 1000
@@ -73,7 +74,7 @@ class Tally:
     ----------
     classes : names of the classes
     flooded : numbers of those that are flooded; all but class 0 where nothing is said
-    groups : names for several classes that are scored as one besides, with their numbers
+    groups : kinds of several classes, by name, that are scored as one besides and called as one; each all wet or all dry
     """
 
     def __init__(
@@ -85,6 +86,13 @@ class Tally:
         self.classes = classes
         n = len(classes)
         self.flooded = tuple(range(1, n)) if flooded is None else flooded
+        self.kinds = tuple((groups or {}).values())
+        together = [k for kind in self.kinds for k in kind]
+        mixed = any(0 < len({*kind} & {*self.flooded}) < len(kind) for kind in self.kinds)
+        if mixed or len(set(together)) < len(together):
+            raise ValueError(
+                f"groups {dict(groups or {})}: a class is in two, or one has wet and dry classes"
+            )
         self.groups = {name: (k,) for k, name in enumerate(classes)} | dict(groups or {})
         self._confusion = np.zeros((n, n), np.int64)  # truth, found
         self._tile_ious: list[float] = []
@@ -101,7 +109,8 @@ class Tally:
             return
         n = len(self.classes)
         true, share = truth[known].astype(np.int64), np.asarray(probability, np.float64)[:, known]
-        confusion = np.bincount(true * n + share.argmax(axis=0), minlength=n * n).reshape(n, n)
+        told = called(share, self.flooded, self.kinds)
+        confusion = np.bincount(true * n + told, minlength=n * n).reshape(n, n)
         self._confusion += confusion
         self._tile_ious.append(float(np.mean(_iou(confusion)[confusion.sum(axis=1) > 0])))
         flood, wet = share[list(self.flooded)].sum(axis=0), np.isin(true, self.flooded)

@@ -13,7 +13,8 @@ from floodfuse.harmonize import advisory, history
 from floodfuse.harmonize.classes import FLOODED, Advisory, Decider, EvidenceClass, Exclusion, MapClass
 from floodfuse.models import reliability
 from floodfuse.models.bayes import Posterior, flooded_class
-from floodfuse.pipeline.exclusions import UNTELLABLE, WET_FROM, exclusions
+from floodfuse.models.decision import WET_FROM
+from floodfuse.pipeline.exclusions import UNTELLABLE, exclusions
 from floodfuse.pipeline.ground import ground_of, half_life_of, permanent_water
 from floodfuse.pipeline.product import LAYERS
 from floodfuse.pipeline.weigh import Evidence
@@ -42,9 +43,9 @@ def _under_trees(evidence: dict[Decider, Evidence], shape: tuple[int, ...]) -> N
 def map_classes(posterior: Posterior, bits: NDArray[np.uint16], permanent: Bool | None) -> NDArray[np.uint8]:
     """Values of `MapClass`: water where it is likelier than not, by its likeliest kind; then what can't be told."""
     kinds = np.array([_MAP_CLASS[k] for k in FLOODED], np.uint8)
-    classes = np.where(posterior.water > WET_FROM, kinds[flooded_class(posterior)], MapClass.DRY_LAND).astype(
-        np.uint8
-    )
+    wet = posterior.water > WET_FROM
+    classes = np.full(wet.shape, MapClass.DRY_LAND, np.uint8)
+    classes[wet] = kinds[flooded_class(posterior, wet)]
     if permanent is not None:
         classes[permanent & (classes == MapClass.OPEN_FLOOD_WATER)] = MapClass.PERMANENT_WATER
     hidden = (bits & np.uint16(UNTELLABLE)) > 0

@@ -10,11 +10,11 @@ from floodfuse.harmonize import advisory
 from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass, Exclusion
 from floodfuse.harmonize.prior import BUILT_UP, TREE_COVER, WETLAND_COVER
 from floodfuse.models.bayes import Posterior, flooded_class, fuse
+from floodfuse.models.decision import WET_FROM
 from floodfuse.pipeline.ground import ground_of, half_life_of, permanent_water
 from floodfuse.pipeline.smooth_ground import borne_nats
 from floodfuse.pipeline.weigh import Evidence
 
-WET_FROM = 0.5
 SPOKE_NATS = 0.5  # evidence below which no sensor has told flooded from dry under trees, or among herbs
 # Prior share of flooding below which there is nothing that trees, plants or buildings could hide.
 POSSIBLE_FROM = 0.05
@@ -141,8 +141,8 @@ def _may_be_smooth_ground(
     borne = borne_nats(evidence, half_life_of(terrain))
     if borne is None:
         return np.zeros(shape, bool)
-    found = (posterior.water > WET_FROM) & (flooded_class(posterior) == EvidenceClass.OPEN_WATER)
-    found &= (borne < advisory.SAYS_NATS) & _usually_land(terrain, shape)
+    found = (posterior.water > WET_FROM) & (borne < advisory.SAYS_NATS) & _usually_land(terrain, shape)
+    found[found] = flooded_class(posterior, found) == EvidenceClass.OPEN_WATER
     if not found.any():
         return found
     others: dict[Decider, NDArray[np.float32]] = {

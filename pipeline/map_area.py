@@ -18,7 +18,8 @@ from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize import correlation, decay, evidence, likelihood, optical, prior
 from floodfuse.harmonize.classes import ADVISORY_LABELS, FLOOD_CLASSES, LEGEND, MapClass
 from floodfuse.harmonize.flood_rise import RISE_SD_NATS
-from floodfuse.pipeline import exclusions, reference, search
+from floodfuse.models import decision
+from floodfuse.pipeline import reference, search
 from floodfuse.pipeline.align import aligned
 from floodfuse.pipeline.area import Area, parse_area
 from floodfuse.pipeline.calibrate import calibrated
@@ -323,7 +324,7 @@ def _warnings(job: Job, tally: Tally, known: dict[str, float]) -> list[str]:
 def _parameters() -> dict[str, Any]:
     """The physics' assumptions that shaped the map, so that a reader need not look them up in code."""
     return {
-        "wet_from_probability": exclusions.WET_FROM,
+        "wet_from_probability": decision.WET_FROM,
         "prior_hand_scale_m": prior.HAND_SCALE_M,
         "permanent_water_from_percent": prior.PERMANENT_FROM_PERCENT,
         "outlier_share": likelihood.OUTLIER_SHARE,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from floodfuse.catalogs.datasets.chip import Chip, Views
 from floodfuse.catalogs.simulated.chip_lands import Land
 from floodfuse.catalogs.simulated.chips import chip_seed, simulate_chip
-from floodfuse.harmonize.classes import EVIDENCE_NAMES, FLOODED, EvidenceClass
+from floodfuse.harmonize.classes import EVIDENCE_NAMES, FLOODED, PLANTS_IN_WATER
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.whole_file import write_whole
 from floodfuse.pipeline import chip_evidence
@@ -29,7 +29,6 @@ from floodfuse.pipeline.weigh import days_of
 
 SIDE_PX = 256
 DRY_EVERY, REFERENCE_EVERY = 10, 4
-PLANTS_IN_WATER = (int(EvidenceClass.FLOODED_FOREST), int(EvidenceClass.FLOODED_HERB))
 _FORMAT = 5  # of the files kept; another one is made anew
 
 
@@ -50,7 +49,9 @@ class SimulatedChips:
     classes = EVIDENCE_NAMES
     flooded = tuple(int(k) for k in FLOODED)
     events: Mapping[str, str] = MappingProxyType({})
-    groups: Mapping[str, tuple[int, ...]] = MappingProxyType({"flooded_vegetation": PLANTS_IN_WATER})
+    groups: Mapping[str, tuple[int, ...]] = MappingProxyType(
+        {"flooded_vegetation": tuple(int(k) for k in PLANTS_IN_WATER)}
+    )
 
     def __init__(self, root: Path, world: str, seed: int, count: int, land: str = Land.VALLEY) -> None:
         elsewhere = "" if land == Land.VALLEY else f"-{land}"

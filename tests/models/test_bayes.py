@@ -228,7 +228,16 @@ def test_flooded_class_is_the_likeliest_of_the_flooded_ones_only() -> None:
     nats[..., DF] = 0.0
     posterior = fuse({Decider.ALOS2: nats}, np.full((1, 4, 8), np.log(1 / 8), np.float32))
     assert (posterior.classes.argmax(axis=-1) == DF).all()
-    assert flooded_class(posterior)[0].tolist() == [W, FF, FH, FU]
+    assert flooded_class(posterior, np.ones((1, 4), bool)).tolist() == [W, FF, FH, FU]
+    assert flooded_class(posterior, np.array([[False, True, False, True]])).tolist() == [FF, FU]
+
+
+def test_plants_in_water_speak_as_one_kind() -> None:
+    """Trees 0.2 and herbs 0.25 together are likelier than open water at 0.3; which of the two it is, is told by the likelier."""
+    share = np.array([0.3, 0.2, 0.25, 0.05, 0.05, 0.05, 0.05, 0.05])
+    prior = np.log(share).astype(np.float32).reshape(1, 1, 8)
+    posterior = fuse({Decider.ALOS2: np.zeros((1, 1, 8), np.float32)}, prior)
+    assert flooded_class(posterior, np.ones((1, 1), bool)).tolist() == [FH]
 
 
 @pytest.mark.parametrize(
