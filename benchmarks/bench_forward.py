@@ -16,8 +16,9 @@ os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"  # a cluster's fresh node
 
 import torch
 
-from floodfuse.models import tiles
 from floodfuse.models.inputs import evidence
+from floodfuse.models.tile_lattice import SIDE_PX
+from floodfuse.models.tiles import BATCH
 from floodfuse.models.weights.files import load
 from floodfuse.models.weights.shipped import shipped
 
@@ -41,12 +42,12 @@ def main(strategy: str) -> None:
         raise SystemExit(f"no weights come for '{strategy}'")
     network, _ = load(file)
     network = network.to(memory_format=torch.channels_last)
-    side, form = tiles.SIDE_PX, torch.channels_last
+    side, form = SIDE_PX, torch.channels_last
     batch = {
-        view: torch.randn(tiles.BATCH, n + 1, side, side).to(memory_format=form)
+        view: torch.randn(BATCH, n + 1, side, side).to(memory_format=form)
         for view, n in evidence.CHANNELS.items()
     }
-    megapixels = tiles.BATCH * side**2 / 1e6
+    megapixels = BATCH * side**2 / 1e6
     network(batch)
     plain = fastest(lambda: network(batch))
     with torch.autocast("cpu", torch.bfloat16):
@@ -59,7 +60,7 @@ def main(strategy: str) -> None:
     fused = fastest(lambda: compiled(batch))
     saved = (plain - fused) / megapixels
     print(
-        f"{strategy}, {tiles.BATCH} tiles of {side} px, {torch.get_num_threads()} threads: {megapixels / plain:.2f} Mpx/s"
+        f"{strategy}, {BATCH} tiles of {side} px, {torch.get_num_threads()} threads: {megapixels / plain:.2f} Mpx/s"
     )
     print(f"in bfloat16           {plain / halved:5.2f} x")
     print(f"compiled              {plain / fused:5.2f} x, after {spent:.0f} s of compiling")

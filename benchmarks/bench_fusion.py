@@ -16,9 +16,10 @@ from typing import get_args
 import torch
 
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
-from floodfuse.models import tiles
 from floodfuse.models.inputs import evidence
 from floodfuse.models.networks.build import NetworkSettings, Strategy
+from floodfuse.models.tile_lattice import SIDE_PX
+from floodfuse.models.tiles import BATCH
 from floodfuse.models.weights.files import load
 from floodfuse.models.weights.shipped import shipped
 from floodfuse.models.weights.untrained import write_untrained
@@ -49,7 +50,7 @@ def bare_pixels_a_second(file: Path) -> float:
     """Pixels a second of the network's forward pass over batches of tiles, each tile counted whole."""
     network, _ = load(file)
     network = network.to(memory_format=torch.channels_last)
-    shape = (tiles.BATCH, tiles.SIDE_PX, tiles.SIDE_PX)
+    shape = (BATCH, SIDE_PX, SIDE_PX)
     batch = {view: torch.randn(shape[0], n + 1, *shape[1:]) for view, n in evidence.CHANNELS.items()}
     fastest = float("inf")
     with torch.inference_mode():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -26,6 +26,8 @@ from floodfuse.catalogs.acquisition import Acquisition
 from floodfuse.harmonize.classes import Advisory, Decider, Exclusion, MapClass
 from floodfuse.models import bayes
 from floodfuse.models.conformal import Conformal
+from floodfuse.models.tile_lattice import Span, Window
+from floodfuse.models.tile_memory import TileMemory
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.exclusions import against_physics
@@ -53,7 +55,8 @@ class Job:
     """What every block of a run shares: prepared acquisitions in order, product time, area, and its outline in the CRS.
 
     The outline is kept as WKB: GEOS prepares geometries in place, which threads must not do to the same one. A network fuses
-    where there is one, else Bayes' rule, whose prior follows the rise of the flood; a risk goes with the quantiles that say when to answer.
+    where there is one, else Bayes' rule, whose prior follows the rise of the flood; a risk goes with the quantiles that say when to answer. Tiles of the network are
+    kept for the blocks beside them.
     """
 
     acquisitions: tuple[Acquisition, ...]
@@ -65,6 +68,7 @@ class Job:
     conformal: Conformal | None = None
     risk: float | None = None
     rise: FloodRise | None = None
+    tiles: TileMemory = field(default_factory=TileMemory, compare=False)
 
 
 @dataclass
@@ -107,9 +111,13 @@ def judge_block(job: Job, block: Grid) -> tuple[Weighed, Fused]:
         weighed = weigh_block(job, block)
         nats = {who: e.nats for who, e in weighed.evidence.items()}
         return weighed, Fused(bayes.fuse(nats, weighed.log_share))
-    around = job.network.window_of(block)
-    seen = weigh_block(job, around)
-    fused = job.network.fuse(*seen, block)
+    with job.tiles.claim(Window(Span(block.row, block.rows), Span(block.column, block.columns))) as claim:
+        rows, columns = claim.seen
+        around = replace(
+            block, row=rows.first, column=columns.first, rows=rows.length, columns=columns.length
+        )
+        seen = weigh_block(job, around)
+        fused = job.network.fuse(*seen, claim)
     return seen.part(*around.place_of(block)), fused
 
 

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from floodfuse.catalogs.errors import BadRequest
 from floodfuse.harmonize.classes import EVIDENCE_NAMES, FLOODED, Decider
-from floodfuse.models import bayes, tiles
+from floodfuse.models import bayes
 from floodfuse.models.chips import View
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.views import sensor_of
-from floodfuse.models.tiles import Span, Window
+from floodfuse.models.tile_lattice import SIDE_PX
+from floodfuse.models.tile_memory import Claim
+from floodfuse.models.tiles import speak
 from floodfuse.models.weights.files import Card, WeightsError, checksum, load
 from floodfuse.models.weights.shipped import shipped
 from floodfuse.pipeline.fused import Fused
-from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.ground import permanent_water
 from floodfuse.pipeline.product import WeightsRecord
 from floodfuse.pipeline.weigh import Evidence, days_of
@@ -48,28 +49,27 @@ class NetworkFusion:
     @property
     def reach_px(self) -> int:
         """How far beyond a block it may look."""
-        return tiles.SIDE_PX
-
-    def window_of(self, block: Grid) -> Grid:
-        """What must be seen for a block: the network's tiles around it, which lie at fixed places of the lattice."""
-        rows, columns = tiles.reach(_window(block))
-        return Grid(block.crs, block.resolution, rows.first, columns.first, rows.length, columns.length)
+        return SIDE_PX
 
     def fuse(
-        self, evidence: dict[Decider, Evidence], terrain: xr.Dataset, log_share: Float32, block: Grid
+        self,
+        evidence: dict[Decider, Evidence],
+        terrain: xr.Dataset,
+        log_share: Float32,
+        claim: Claim,
     ) -> Fused:
-        """What it comes to on a block.
+        """What it comes to on the block claimed.
 
         Parameters
         ----------
-        evidence, terrain, log_share : over `window_of(block)`
+        evidence, terrain, log_share : over `claim.seen`
         """
         views = {inputs.VIEW_OF[who]: _view(e) for who, e in evidence.items()}
         hand = terrain["hand"].values if "hand" in terrain else None
         ground = inputs.stack_ground(log_share, hand, permanent_water(terrain))
         views[inputs.GROUND] = View(ground, np.ones(ground.shape[1:], bool))
-        said = tiles.speak(self.network, views, _window(block), inputs.GROUND)
-        core = self.window_of(block).place_of(block)
+        said = speak(self.network, views, claim, inputs.GROUND)
+        core = claim.wanted.within(claim.seen)
         classes = np.moveaxis(said.probability, 0, -1)
         water = classes[..., : len(FLOODED)].sum(axis=-1)
         physics = bayes.fuse({who: e.nats[core] for who, e in evidence.items()}, log_share[core], water)
@@ -113,9 +113,9 @@ def open_fusion(strategy: str, weights: str | None, workers: int) -> NetworkFusi
             f"weights {path}: trained on {card.dataset}, whose inputs are '{card.inputs}'; a map is made from evidence. Give weights "
             "trained on simulated chips."
         )
-    if tiles.SIDE_PX % network.stride_px:
+    if SIDE_PX % network.stride_px:
         raise BadRequest(
-            f"weights {path}: take sides of {network.stride_px} px, and tiles have {tiles.SIDE_PX} px; train a network of fewer scales."
+            f"weights {path}: take sides of {network.stride_px} px, and tiles have {SIDE_PX} px; train a network of fewer scales."
         )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = network.to(device).to(memory_format=torch.channels_last)
@@ -131,10 +131,6 @@ def open_fusion(strategy: str, weights: str | None, workers: int) -> NetworkFusi
         tells_weights=network.tells_weights,
     )
     return NetworkFusion(network, card, record)
-
-
-def _window(grid: Grid) -> Window:
-    return Window(Span(grid.row, grid.rows), Span(grid.column, grid.columns))
 
 
 def _view(said: Evidence) -> View:

@@ -11,7 +11,7 @@ import pytest
 
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.build import STRATEGIES
-from floodfuse.models.tiles import SIDE_PX
+from floodfuse.models.tile_lattice import SIDE_PX
 from floodfuse.models.weights import shipped
 from floodfuse.models.weights.files import load
 from floodfuse.models.weights.shipped import conformal_of_bayes

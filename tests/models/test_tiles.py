@@ -16,7 +16,9 @@ from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.physics import Physics
 from floodfuse.models.predict import predict
-from floodfuse.models.tiles import Span, Window, reach, speak
+from floodfuse.models.tile_lattice import Span, Window, places, reach
+from floodfuse.models.tile_memory import TileMemory
+from floodfuse.models.tiles import Spoken, speak
 
 GROUND = inputs.GROUND
 VIEWS = {"c/now": 9, "l/now": 9, GROUND: 12}
@@ -56,20 +58,11 @@ def cut(world: dict[str, View], place: Window) -> dict[str, View]:
     return {name: View(v.values[:, rows, columns], v.seen[rows, columns]) for name, v in world.items()}
 
 
-def said(network: FusionNetwork, world: dict[str, View], place: Window) -> tiles.Spoken:
-    return speak(network, cut(world, reach(place)), place, GROUND)
-
-
-@given(st.integers(-5000, 5000), st.integers(1, 900))
-def test_weights_of_tiles_add_up_to_one_at_every_pixel_wanted(first: int, length: int) -> None:
-    around = tiles._reach(Span(first, length))
-    total = np.zeros(around.length)
-    for start in tiles._starts(Span(first, length)):
-        assert start % tiles.STEP_PX == 0
-        total[start - around.first : start - around.first + tiles.SIDE_PX] += tiles._taper()
-    wanted = total[first - around.first : first - around.first + length]
-    np.testing.assert_allclose(wanted, 1.0, atol=1e-6)
-    assert around.first + tiles.RIM_PX <= first and length <= around.length < length + 2 * tiles.SIDE_PX
+def said(
+    network: FusionNetwork, world: dict[str, View], place: Window, memory: TileMemory | None = None
+) -> Spoken:
+    with (memory or TileMemory()).claim(place) as claim:
+        return speak(network, cut(world, claim.seen), claim, GROUND)
 
 
 @settings(max_examples=5, deadline=None)
@@ -120,12 +113,28 @@ def test_where_no_sensor_sees_nothing_is_told(network: FusionNetwork, world: dic
     place = window(0, 0, 64, 64)
     given = cut(world, reach(place))
     dark = {name: View(v.values, v.seen & (name == GROUND)) for name, v in given.items()}
-    assert not speak(network, dark, place, GROUND).probability.any()
+    with TileMemory().claim(place) as claim:
+        assert not speak(network, dark, claim, GROUND).probability.any()
 
 
 def test_views_that_do_not_reach_far_enough_are_refused(
     network: FusionNetwork, world: dict[str, View]
 ) -> None:
     place = window(0, 0, 64, 64)
-    with pytest.raises(ValueError, match="the tiles need"):
-        speak(network, cut(world, place), place, GROUND)
+    with pytest.raises(ValueError, match="the tiles need"), TileMemory().claim(place) as claim:
+        speak(network, cut(world, place), claim, GROUND)
+
+
+def test_blocks_that_share_tiles_say_what_they_say_alone_and_see_less(
+    network: FusionNetwork, world: dict[str, View]
+) -> None:
+    memory = TileMemory()
+    first, second = window(0, 0, 150, 130), window(0, 130, 150, 120)
+    said(network, world, first, memory)
+    with memory.claim(second) as claim:
+        beside = speak(network, cut(world, claim.seen), claim, GROUND)
+    alone = said(network, world, second)
+    np.testing.assert_allclose(beside.probability, alone.probability, atol=1e-5)
+    assert alone.weights is not None and beside.weights is not None
+    np.testing.assert_allclose(beside.weights, alone.weights, atol=1e-5)
+    assert len(claim.mine) < len(places(second)) and np.prod(claim.seen.shape) < np.prod(reach(second).shape)
