@@ -43,7 +43,7 @@ class Span(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Rows and columns of the lattice."""
+    """Rows and columns of the lattice, pixels."""
 
     rows: Span
     columns: Span
@@ -89,11 +89,6 @@ def covering(window: Window, tiles: Iterable[Place]) -> Window:
     """The least window that holds a window and some tiles, whole."""
     all_of = [window, *(tile.whole for tile in tiles)]
     return Window(*(_hull(spans) for spans in zip(*all_of, strict=True)))
-
-
-def reach(wanted: Window) -> Window:
-    """What must be seen for a window if none of its tiles is known."""
-    return covering(wanted, places(wanted))
 
 
 def taper() -> NDArray[np.float32]:

@@ -69,14 +69,15 @@ class TileMemory:
                     known = Future()
                 told[place] = known
                 self._keep(place, known, wanted)
+        why: BaseException = RuntimeError("a tile was claimed and never told")
         try:
             yield Claim(wanted, tuple(mine), told)
         except BaseException as error:
-            self._give_up([(place, told[place]) for place in mine], error)
+            why = error
             raise
-        self._give_up(
-            [(place, told[place]) for place in mine], RuntimeError("a tile was claimed and never told")
-        )
+        finally:
+            for place in mine:
+                self._give_up(place, told[place], why)
 
     def _keep(self, place: Place, tile: Future[Told], wanted: Window) -> None:
         if place.counting.common(wanted) == place.counting:
@@ -86,10 +87,11 @@ class TileMemory:
         if len(self._kept) > self._room:
             self._kept.popitem(last=False)
 
-    def _give_up(self, mine: list[tuple[Place, Future[Told]]], error: BaseException) -> None:
-        for place, tile in mine:
-            if not tile.done():
-                with self._lock:
-                    if self._kept.get(place) is tile:
-                        del self._kept[place]
-                tile.set_exception(error)
+    def _give_up(self, place: Place, tile: Future[Told], why: BaseException) -> None:
+        """Let others claim a tile anew if it was not told, and tell those who wait for it why."""
+        if tile.done():
+            return
+        with self._lock:
+            if self._kept.get(place) is tile:
+                del self._kept[place]
+        tile.set_exception(why)

@@ -74,8 +74,9 @@ def _blended(claim: Claim, classes: int) -> dict[str, Float32]:
         rows, columns = common.within(place.counting)
         at, share = common.within(wanted), weight[rows, None] * weight[None, columns]
         for name, values in tile.result().items():
-            blended = total.setdefault(name, np.zeros((len(values), *wanted.shape), np.float32))
-            blended[(..., *at)] += values[:, rows, columns] * share
+            if name not in total:
+                total[name] = np.zeros((len(values), *wanted.shape), np.float32)
+            total[name][(..., *at)] += values[:, rows, columns] * share
     return total
 
 

@@ -49,9 +49,7 @@ class SimulatedChips:
     classes = EVIDENCE_NAMES
     flooded = tuple(int(k) for k in FLOODED)
     events: Mapping[str, str] = MappingProxyType({})
-    groups: Mapping[str, tuple[int, ...]] = MappingProxyType(
-        {"flooded_vegetation": tuple(int(k) for k in PLANTS_IN_WATER)}
-    )
+    groups: Mapping[str, tuple[int, ...]] = MappingProxyType({"flooded_vegetation": PLANTS_IN_WATER})
 
     def __init__(self, root: Path, world: str, seed: int, count: int, land: str = Land.VALLEY) -> None:
         elsewhere = "" if land == Land.VALLEY else f"-{land}"

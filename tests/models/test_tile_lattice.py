@@ -15,7 +15,6 @@ from floodfuse.models.tile_lattice import (
     Window,
     covering,
     places,
-    reach,
     taper,
 )
 
@@ -26,7 +25,7 @@ ONE = Span(0, 1)
 @given(spans)
 def test_weights_of_tiles_add_up_to_one_at_every_pixel_wanted(span: Span) -> None:
     wanted = Window(span, ONE)
-    around = reach(wanted)
+    around = covering(wanted, places(wanted))
     total = np.zeros(around.rows.length)
     for row in {place.row for place in places(wanted)}:
         assert row % STEP_PX == 0
@@ -52,7 +51,7 @@ def test_tiles_of_a_window_are_all_that_count_in_it(rows: Span, columns: Span) -
 @given(spans, spans)
 def test_a_part_of_a_window_lies_where_it_is_said_to_lie(rows: Span, columns: Span) -> None:
     part = Window(rows, columns)
-    whole = reach(part)
+    whole = covering(part, places(part))
     lattice = np.add.outer(np.arange(whole.rows.length), 10_000 * np.arange(whole.columns.length))
     at = lattice[part.within(whole)]
     assert at.shape == part.shape

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from floodfuse.models.tile_lattice import Place, Span, Window, places, reach
+from floodfuse.models.tile_lattice import Place, Span, Window, covering, places
 from floodfuse.models.tile_memory import Claim, TileMemory, Told
 
 
@@ -48,7 +48,7 @@ def test_a_block_whose_tiles_are_known_needs_nothing_around_it() -> None:
     memory = TileMemory()
     block = window(50, 60, 20, 20)  # within one tile, and counting in no block but those beside it
     with memory.claim(block) as claim:
-        assert claim.seen == reach(block)
+        assert claim.seen == covering(block, places(block))
         tell(claim)
     with memory.claim(window(50, 80, 20, 20)) as beside:
         assert beside.mine == () and beside.seen == beside.wanted

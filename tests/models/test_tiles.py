@@ -16,7 +16,7 @@ from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.physics import Physics
 from floodfuse.models.predict import predict
-from floodfuse.models.tile_lattice import Span, Window, places, reach
+from floodfuse.models.tile_lattice import Span, Window, covering, places
 from floodfuse.models.tile_memory import TileMemory
 from floodfuse.models.tiles import Spoken, speak
 
@@ -111,7 +111,7 @@ def test_what_needs_no_surroundings_is_told_as_without_tiles(world: dict[str, Vi
 
 def test_where_no_sensor_sees_nothing_is_told(network: FusionNetwork, world: dict[str, View]) -> None:
     place = window(0, 0, 64, 64)
-    given = cut(world, reach(place))
+    given = cut(world, covering(place, places(place)))
     dark = {name: View(v.values, v.seen & (name == GROUND)) for name, v in given.items()}
     with TileMemory().claim(place) as claim:
         assert not speak(network, dark, claim, GROUND).probability.any()
@@ -137,4 +137,6 @@ def test_blocks_that_share_tiles_say_what_they_say_alone_and_see_less(
     np.testing.assert_allclose(beside.probability, alone.probability, atol=1e-5)
     assert alone.weights is not None and beside.weights is not None
     np.testing.assert_allclose(beside.weights, alone.weights, atol=1e-5)
-    assert len(claim.mine) < len(places(second)) and np.prod(claim.seen.shape) < np.prod(reach(second).shape)
+    assert len(claim.mine) < len(places(second)) and np.prod(claim.seen.shape) < np.prod(
+        covering(second, places(second)).shape
+    )
