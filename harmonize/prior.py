@@ -41,6 +41,19 @@ BY_LAND_COVER: dict[int, tuple[float, ...]] = {
     95: _MANGROVE,
     100: _LOW_PLANTS,
 }
+COVER_LABELS = {
+    10: "trees",
+    20: "shrubs",
+    30: "grassland",
+    40: "cropland",
+    50: "built-up ground",
+    60: "bare or sparsely grown ground",
+    70: "snow and ice",
+    80: "mapped water bodies",
+    90: "herbaceous wetland",
+    95: "mangroves",
+    100: "moss and lichen",
+}
 TREE_COVER = (10, 95)
 WETLAND_COVER = (90,)
 BUILT_UP = (50,)

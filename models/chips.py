@@ -27,6 +27,7 @@ class LabelledChip(Protocol):
     event : the flood or place that it is from; chips of one event are never both trained on and judged by
     views : by name, `sensor/time`, as (values, seen)
     truth : (y, x), number of the class; 255 where nobody knows
+    cover : (y, x), what a map of land cover has, WorldCover codes, 0 unknown; None without one. For scores, not for networks
     """
 
     @property
@@ -37,6 +38,8 @@ class LabelledChip(Protocol):
     def views(self) -> Mapping[str, tuple[NDArray[np.generic], NDArray[np.bool_]]]: ...
     @property
     def truth(self) -> NDArray[np.uint8]: ...
+    @property
+    def cover(self) -> NDArray[np.uint8] | None: ...
 
 
 class ChipSource(Protocol):

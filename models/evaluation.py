@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from floodfuse.models.breakdown import Breakdown
 from floodfuse.models.chips import ChipSource
 from floodfuse.models.inputs.registry import Inputs
 from floodfuse.models.networks.fusion import FusionNetwork
@@ -23,8 +24,9 @@ def score_chips(
     turns: bool = True,
     tell: Tell = lambda step, done, total: None,
     tally: Tally | None = None,
+    breakdown: Breakdown | None = None,
 ) -> Scores:
-    """Scores of a network over chips, with views or sensors left out; added to those of a tally, where one is given.
+    """Scores of a network over chips, with views or sensors left out; added to those of a tally and a breakdown, where they are given.
 
     Raises
     ------
@@ -37,6 +39,9 @@ def score_chips(
         views = prepared(chip.views, inputs, without)
         if not views:
             raise ValueError(f"chip {name} has no image left without {', '.join(without)}")
-        tally.add(predict(network, views, turns), chip.truth)
+        probability = predict(network, views, turns)
+        tally.add(probability, chip.truth)
+        if breakdown is not None:
+            breakdown.add(probability, chip)
         tell("scoring", done, len(chips))
     return tally.scores()

@@ -6,8 +6,7 @@
     fw_iou          sum over classes of their share of the truth times IoU
     iou_flood       IoU of all flooded classes as one
     f1_flood        its F1
-    ece             |observed share of flood - mean probability| over 15 equal bins, weighted by their pixels
-    brier           mean (p - flood)^2
+    ece, brier      of the probability of a flood (`flood_scores`)
 
 Pixels are called as maps call them (`decision`). Unlabelled ones (255) count nowhere. Source of the first: Drakonakis et al. (2022).
 """
@@ -23,8 +22,8 @@ from numpy.typing import NDArray
 from floodfuse.models.chips import UNLABELLED
 from floodfuse.models.conformal import Conformal
 from floodfuse.models.decision import called
+from floodfuse.models.flood_scores import FloodTally
 
-ECE_BINS = 15
 PROBABILITY_BINS = 1000
 
 Float = NDArray[np.float64]
@@ -96,8 +95,7 @@ class Tally:
         self.groups = {name: (k,) for k, name in enumerate(classes)} | dict(groups or {})
         self._confusion = np.zeros((n, n), np.int64)  # truth, found
         self._tile_ious: list[float] = []
-        self._bins = np.zeros((3, ECE_BINS))  # pixels, flooded, sum of probability
-        self._squared = 0.0
+        self._flood = FloodTally()
         # Dry and flooded pixels by probability of a flood; and the same of every group.
         self._water = np.zeros((2, PROBABILITY_BINS), np.int64)
         self._group = {name: np.zeros((2, PROBABILITY_BINS), np.int64) for name in self.groups}
@@ -114,10 +112,7 @@ class Tally:
         self._confusion += confusion
         self._tile_ious.append(float(np.mean(_iou(confusion)[confusion.sum(axis=1) > 0])))
         flood, wet = share[list(self.flooded)].sum(axis=0), np.isin(true, self.flooded)
-        place = np.minimum((flood * ECE_BINS).astype(np.int64), ECE_BINS - 1)
-        for row, weight in enumerate((np.ones(wet.size), wet, flood)):
-            self._bins[row] += np.bincount(place, weight, ECE_BINS)
-        self._squared += float(((flood - wet) ** 2).sum())
+        self._flood.add(flood, wet)
         self._water += _by_probability(flood, wet)
         for name, members in self.groups.items():
             self._group[name] += _by_probability(share[list(members)].sum(axis=0), np.isin(true, members))
@@ -158,6 +153,7 @@ class Tally:
         iou, share = _iou(self._confusion), self._confusion.sum(axis=1) / total
         there = (self._confusion.sum(axis=0) + self._confusion.sum(axis=1)) > 0
         flood_iou, _, _ = self._of(self.flooded)
+        flood = self._flood.scores()
         by_group = {name: self._of(members) for name, members in self.groups.items()}
         return Scores(
             miou_tile=float(np.mean(self._tile_ious)),
@@ -166,8 +162,8 @@ class Tally:
             fw_iou=float((share * np.where(there, iou, 0.0)).sum()),
             iou_flood=flood_iou,
             f1_flood=2.0 * flood_iou / (1.0 + flood_iou),
-            ece=float(np.abs(self._bins[1] - self._bins[2]).sum() / total),
-            brier=self._squared / float(total),
+            ece=flood.ece,
+            brier=flood.brier,
             tiles=len(self._tile_ious),
             pixels=int(total),
             iou_by_class={name: values[0] for name, values in by_group.items()},

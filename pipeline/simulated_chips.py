@@ -29,7 +29,7 @@ from floodfuse.pipeline.weigh import days_of
 
 SIDE_PX = 256
 DRY_EVERY, REFERENCE_EVERY = 10, 4
-_FORMAT = 5  # of the files kept; another one is made anew
+_FORMAT = 6  # of the files kept; another one is made anew
 
 
 class SimulatedChips:
@@ -65,7 +65,7 @@ class SimulatedChips:
             make(self.root, self.world, self.seed, self.land, int(chip))
         with np.load(file) as kept:
             views: Views = {view: (kept[view], kept[f"{view} seen"]) for view in inputs.CHANNELS}
-            return Chip(chip, chip, views, kept["truth"])
+            return Chip(chip, chip, views, kept["truth"], kept["cover"])
 
     def make_all(self, processes: int) -> None:
         """Make all that are not kept yet."""
@@ -82,7 +82,7 @@ def make(root: Path, world: str, seed: int, land: str, number: int) -> None:
     chip = simulate_chip(chip_seed(seed, number), world, SIDE_PX, dry=dry, land=land)
     share = chip_evidence.prior_of(chip)
     evidence = chip_evidence.evidence_of(chip, share, against_dry=number % REFERENCE_EVERY == 0)
-    kept: dict[str, NDArray[np.generic]] = {"truth": chip.truth}
+    kept: dict[str, NDArray[np.generic]] = {"truth": chip.truth, "cover": chip.terrain.landcover}
     for who, view in inputs.VIEW_OF.items():
         said = evidence[who]
         seen = np.isfinite(said.nats[..., 0])

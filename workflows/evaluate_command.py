@@ -8,31 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.workflows import console
+from floodfuse.workflows import console, score_tables
 from floodfuse.workflows.options import Quiet
 from floodfuse.workflows.weights_option import BAYES, open_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from floodfuse.models.chips import ChipSource
     from floodfuse.models.conformal import Conformal
-    from floodfuse.models.scores import AtRisk, Scores
     from floodfuse.models.weights.files import Card
 
-_ROWS = {
-    "miou_tile": "mean IoU, mean over tiles",
-    "miou_global": "mean IoU, all pixels",
-    "iou_flood": "flood, IoU",
-    "f1_flood": "flood, F1",
-    "pixel_accuracy": "pixels right",
-    "fw_iou": "IoU weighted by frequency",
-    "ece": "calibration error",
-    "brier": "Brier score",
-}
 RISKS = (0.02, 0.05, 0.1, 0.2)
 PRECISION = 0.7  # at which the recall of every class is told
 
@@ -78,6 +66,7 @@ def evaluate_command(
     Example: floodfuse evaluate --dataset ombria --root ombria --split test --weights early.safetensors --json scores.json
     """
     # torch takes seconds to load, and no other command needs it
+    from floodfuse.models.breakdown import Breakdown
     from floodfuse.models.evaluation import score_chips
     from floodfuse.models.inputs.registry import INPUTS
     from floodfuse.models.scores import Tally
@@ -90,13 +79,16 @@ def evaluate_command(
     chips = _chips(part, card, source)
     if json:
         console.make_folder_of(json, "json")
-    tally = Tally(source.classes, source.flooded, source.groups)
+    tally, breakdown = Tally(source.classes, source.flooded, source.groups), Breakdown(source.flooded)
     with console.progress(quiet) as tell:
         try:
-            scores = score_chips(network, source, chips, INPUTS[source.inputs], dropped, turns, tell, tally)
+            scores = score_chips(
+                network, source, chips, INPUTS[source.inputs], dropped, turns, tell, tally, breakdown
+            )
         except ValueError as error:
             raise BadRequest(f"{root}: {error}.") from None
     recall_at = tally.recall_at(PRECISION)
+    events, covers = breakdown.by_event(), breakdown.by_cover()
     conformal = _conformal(card, source)
     risks = [] if conformal is None else [tally.at_risk(conformal, risk) for risk in RISKS]
     if json:
@@ -108,15 +100,15 @@ def evaluate_command(
         }
         record |= {"strategy": card.network.strategy if card else BAYES} | scores._asdict()
         record[f"recall_at_precision_{PRECISION:g}"] = recall_at
+        record["by_event"] = {event: found._asdict() for event, found in events.items()}
+        record["by_cover"] = {cover: found._asdict() for cover, found in covers.items()}
         record["at_risk"] = [risk._asdict() for risk in risks]
         json.write_text(json_module.dumps(record, indent=1) + "\n")
     if not quiet:
-        _show(
-            scores, f"{weights.name} on {dataset}, {split}" + "".join(f", without {name}" for name in dropped)
-        )
-        _show_classes(scores, recall_at)
-        if risks:
-            _show_risks(risks)
+        title = f"{weights.name} on {dataset}, {split}" + "".join(f", without {name}" for name in dropped)
+        score_tables.show(title, scores, recall_at, PRECISION)
+        score_tables.show_parts(events, covers)
+        score_tables.show_risks(risks)
 
 
 def _conformal(card: Card | None, source: ChipSource) -> Conformal | None:
@@ -156,39 +148,3 @@ def _chips(part: Part, card: Card | None, source: ChipSource) -> Sequence[str]:
             + (", and train with --hold-out." if part is Part.JUDGING else ".")
         )
     return found
-
-
-def _show(scores: Scores, title: str) -> None:
-    console.say(f"{title}: {scores.tiles} tiles")
-    table = Table(show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, label in _ROWS.items():
-        table.add_row(label, f"{getattr(scores, name):.3f}")
-    console.results.print(table)
-
-
-def _show_classes(scores: Scores, recall_at: Mapping[str, float]) -> None:
-    table = Table("class", title="By class: a pixel is of its likeliest one", title_justify="left")
-    for column in ("IoU", "recall", "precision", f"recall at precision {PRECISION:g}"):
-        table.add_column(column, justify="right")
-    for name, iou in scores.iou_by_class.items():
-        values = iou, scores.recall_by_class[name], scores.precision_by_class[name], recall_at[name]
-        table.add_row(name.replace("_", " "), *(f"{value:.3f}" for value in values))
-    console.results.print(table)
-
-
-def _show_risks(risks: Sequence[AtRisk]) -> None:
-    table = Table("risk", title="Answering only within a risk", title_justify="left")
-    columns = (
-        "answered",
-        "of flood, covered",
-        "of dry, covered",
-        "of flood, called dry",
-        "of dry, called flood",
-    )
-    for column in columns:
-        table.add_column(column, justify="right")
-    for risk, *values in risks:
-        table.add_row(f"{risk:g}", *(f"{value:.3f}" for value in values))
-    console.results.print(table)

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from floodfuse.catalogs.acquisition import Scale
 from floodfuse.catalogs.errors import BadRequest
+from floodfuse.harmonize.prior import BY_LAND_COVER
 
 CHIP = "{chip}"
 ALL = "all"
@@ -41,7 +42,14 @@ def _with_a_group(pattern: str) -> str:
     return pattern
 
 
+def _world_cover(code: int) -> int:
+    if code not in BY_LAND_COVER:
+        raise ValueError(f"no code of WorldCover; those are {', '.join(map(str, BY_LAND_COVER))}")
+    return code
+
+
 Template = Annotated[str, AfterValidator(_template)]
+WorldCover = Annotated[int, AfterValidator(_world_cover)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -75,6 +83,16 @@ class TruthFile(_Part):
     unlabelled: tuple[int, ...] = Field(default=(-1, 255), description="numbers where nobody knows")
 
 
+class CoverFile(_Part):
+    """Where a map of land cover lies; scores are told by it."""
+
+    path: Template
+    values: Mapping[int, WorldCover] = Field(
+        default={},
+        description="WorldCover code of each of the file's numbers; where it holds WorldCover, leave it out",
+    )
+
+
 class Description(_Part):
     """A folder of labelled chips."""
 
@@ -85,6 +103,7 @@ class Description(_Part):
     flooded: tuple[str, ...] = Field(min_length=1, description="those of the classes that are flooded")
     truth: TruthFile
     views: Mapping[str, ViewFile] = Field(min_length=1)
+    cover: CoverFile | None = None
     splits: Mapping[str, tuple[str, ...]] = Field(default={}, description="names, or globs such as Spain_*")
     splits_by: Literal["chip", "event"] = Field(default="chip", description="whose names these are")
     event: Annotated[str, AfterValidator(_with_a_group)] | None = Field(
@@ -176,7 +195,8 @@ def _in_words(problem: ErrorDetails) -> str:
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
     part: type[BaseModel] = Description
     if len(place) > 1:
-        part = TruthFile if place[0] == "truth" else ViewFile
+        of: dict[str, type[BaseModel]] = {"truth": TruthFile, "cover": CoverFile}
+        part = of.get(str(place[0]), ViewFile)
     return list(part.model_fields)
 
 

@@ -9,11 +9,12 @@
     views:
       s1/now: {path: "s1/{chip}.tif", bands: [1, 2], scale: db}      # or power, amplitude; dn with calibration_db
       s2/now: {path: "s2/{chip}.tif", bands: [3, 8, 11], factor: 0.0001, offset: 0.0, nodata: 0}
+    cover: {path: "worldcover/{chip}.tif"}                             # for scores by land cover; values where it holds other numbers
     event: "^([A-Za-z-]+)_"            # first group of this regular expression on a chip's name
     splits: {train: ["Spain_*", Ghana_7], test: ["Bolivia_*"]}
     splits_by: chip                    # or event: then these are names of events
 
-A chip is what has a truth and at least one view; a view whose file is missing is absent. Images and truth are on one grid:
+A chip is what has a truth and at least one view; a view whose file is missing is absent, and so is land cover. Images and truth are on one grid:
 nothing is resampled here.
 """
 
@@ -25,6 +26,9 @@ from fnmatch import fnmatchcase
 from glob import escape
 from pathlib import Path
 from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
 
 from floodfuse.catalogs.datasets import rasters
 from floodfuse.catalogs.datasets.chip import Chip, Views
@@ -94,7 +98,16 @@ class ChipFolder:
             else:
                 read = rasters.backscatter if is_radar(view) else rasters.reflectance
                 views[view] = read(file, image, asked)
-        return Chip(chip, self._event_of[chip], views, known)
+        return Chip(chip, self._event_of[chip], views, known, self._cover(chip, truth_file, truth))
+
+    def _cover(self, chip: str, truth_file: Path, truth: rasters.Raster) -> NDArray[np.uint8] | None:
+        about = self.about.cover
+        file = None if about is None else _file(self.root, about.path, chip)
+        if about is None or file is None or not file.is_file():
+            return None
+        raster = rasters.read_raster(file, (1,))
+        rasters.check_grid(file, raster, truth_file, truth)
+        return rasters.cover_of(file, raster, about.values)
 
 
 def _file(root: Path, template: str, chip: str) -> Path:

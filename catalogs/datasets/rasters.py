@@ -17,6 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from floodfuse.catalogs.acquisition import Scale
 from floodfuse.catalogs.datasets.description import ViewFile
 from floodfuse.catalogs.errors import BadRequest
+from floodfuse.harmonize.prior import BY_LAND_COVER
 from floodfuse.harmonize.radiometry import refusal, to_db
 
 UNLABELLED = 255
@@ -117,6 +118,33 @@ def truth_of(
     for number, of_class in values.items():
         truth[stored == number] = of_class
     return truth
+
+
+def cover_of(file: Path, raster: Raster, values: Mapping[int, int]) -> NDArray[np.uint8]:
+    """Land cover (y, x) as WorldCover codes, 0 unknown.
+
+    Parameters
+    ----------
+    values : code of each of the file's numbers, others are unknown; where empty, the file holds codes
+
+    Raises
+    ------
+    BadRequest
+        If the file should hold codes, and does not.
+    """
+    stored = raster.values[0]
+    codes = values or {code: code for code in BY_LAND_COVER}
+    if not values:
+        told = stored[(stored != 0) & (stored != raster.nodata) & ~np.isin(stored, list(codes))]
+        if told.size:
+            raise BadRequest(
+                f"{file}: holds {told[0]}, which is no code of WorldCover; replace the file, or let the cover of chips.yaml say which "
+                "codes its numbers are."
+            )
+    cover = np.zeros(stored.shape, np.uint8)
+    for number, code in codes.items():
+        cover[stored == number] = code
+    return cover
 
 
 def picture(file: Path, raster: Raster, about: ViewFile) -> Image:

@@ -18,6 +18,7 @@ from scipy.ndimage import maximum_filter
 from floodfuse.catalogs.acquisition import Acquisition
 from floodfuse.harmonize.advisory import CONFLICT_NATS
 from floodfuse.harmonize.classes import ADVISORY_LABELS, DECIDER_LABELS, Decider
+from floodfuse.harmonize.prior import COVER_LABELS
 from floodfuse.pipeline.ingest import terrain
 from floodfuse.pipeline.open_product import grid_of
 from floodfuse.pipeline.product import RunRecord
@@ -29,19 +30,6 @@ EDGE_PX = 2
 AT_EDGE = f"within {EDGE_PX} px of a water's edge"
 SOME_NATS = 1.0
 DAY_HOURS, OLD_HOURS = 24.0, 72.0
-COVER_LABELS = {  # WorldCover's
-    10: "trees",
-    20: "shrubs",
-    30: "grassland",
-    40: "cropland",
-    50: "built-up ground",
-    60: "bare or sparsely grown ground",
-    70: "snow and ice",
-    80: "mapped water bodies",
-    90: "herbaceous wetland",
-    95: "mangroves",
-    100: "moss and lichen",
-}
 _DECIDED = {who: f"where {label} decided" for who, label in DECIDER_LABELS.items()} | {
     Decider.NONE: "where nothing was observed",
     Decider.PRIOR: "where no sensor spoke clearly",

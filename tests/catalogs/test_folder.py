@@ -200,6 +200,48 @@ def test_bands_of_views_are_those_that_inputs_take() -> None:
         assert is_radar(view) == backscatter.is_radar(view)
 
 
+# Land cover, by which scores are told.
+
+
+def with_cover(root: Path, codes: NDArray[Any], **about: Any) -> ChipFolder:
+    """The folder, of which one chip has a map of land cover."""
+    write(root / "cover" / "Spain_2.tif", codes, **PLACE)
+    return opened(root, stating("cover", value={"path": "cover/{chip}.tif", **about}))
+
+
+def codes_of(*numbers: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(5).choice(np.array(numbers, np.uint8), (SIDE, SIDE))
+
+
+def test_land_cover_comes_as_worldcover_codes_where_a_chip_has_a_map_of_it(root: Path) -> None:
+    codes = codes_of(0, 10, 40, 100)
+    found = with_cover(root, codes)
+    cover = found.read("Spain_2").cover
+    assert cover is not None and cover.dtype == np.uint8
+    np.testing.assert_array_equal(cover, codes)
+    assert found.read("Ghana_7").cover is None and opened(root).read("Spain_2").cover is None
+
+
+def test_other_numbers_of_land_cover_are_told_what_they_are(root: Path) -> None:
+    """And those that are not told are unknown."""
+    numbers = codes_of(1, 2, 3)
+    cover = with_cover(root, numbers, values={1: 10, 3: 40}).read("Spain_2").cover
+    np.testing.assert_array_equal(cover, np.select([numbers == 1, numbers == 3], [10, 40], 0))
+
+
+def test_land_cover_that_the_file_declares_as_no_data_is_unknown(root: Path) -> None:
+    write(root / "cover" / "Spain_2.tif", codes_of(10, 255), **PLACE, nodata=255)
+    cover = opened(root, stating("cover", value={"path": "cover/{chip}.tif"})).read("Spain_2").cover
+    assert cover is not None and set(np.unique(cover)) == {0, 10}
+
+
+def test_land_cover_that_holds_no_codes_or_lies_elsewhere_is_refused(root: Path) -> None:
+    with pytest.raises(BadRequest, match=r"cover/Spain_2\.tif: holds 3, which is no code of WorldCover"):
+        with_cover(root, codes_of(3, 10)).read("Spain_2")
+    with pytest.raises(BadRequest, match=r"cover/Spain_2\.tif: 64 x 32 px"):
+        with_cover(root, codes_of(10)[:, :32]).read("Spain_2")
+
+
 # How numbers are read.
 
 
@@ -347,6 +389,12 @@ def test_a_split_that_can_not_be(root: Path, splits: dict[str, Any], split: str,
         (("truth", "values"), {0: "land", 1: "water"}, "class 'land' is not among 'classes'"),
         (("truth", "values"), {"wet": "water"}, "truth.values.wet 'wet': input should be a valid integer"),
         (("truth", "unlabelled"), [1], "1 is in 'values' and in 'unlabelled'"),
+        (
+            ("cover",),
+            {"path": "cover/{chip}.tif", "value": {}},
+            "unknown key 'cover.value'; did you mean 'va",
+        ),
+        (("cover",), {"path": "{chip}.tif", "values": {1: 41}}, "cover.values.1 '41': no code of WorldCover"),
         (("splits",), {"all": ["x"]}, "split 'all' is that of all chips; give it another name"),
         (("splits",), {"train": "Spain_*"}, "splits.train 'Spain_\\*': input should be a valid tuple"),
         (("splits_by",), "events", "splits_by 'events': input should be 'chip' or 'event'"),

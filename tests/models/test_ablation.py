@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from floodfuse.catalogs.datasets.chip import Chip
 from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.decay import decay_evidence, persistence
 from floodfuse.models import ablation
@@ -53,16 +54,6 @@ SENSORS = {"evidence": ("c", "l", "optical"), "stretched": ("s1", "s2"), "backsc
 reproducible = settings(deadline=None, derandomize=True, max_examples=60)
 every_input = pytest.mark.parametrize("inputs", SENSORS)
 Image = tuple[NDArray[np.generic], NDArray[np.bool_]]
-
-
-@dataclass
-class Chip:
-    """A chip for tests."""
-
-    name: str
-    event: str
-    views: dict[str, Image]
-    truth: NDArray[np.uint8]
 
 
 @dataclass
@@ -288,9 +279,7 @@ def test_the_same_chip_is_always_degraded_alike_and_another_one_otherwise(inputs
             degraded(chip_of(inputs), condition, inputs),
             degraded(chip_of(inputs), condition, inputs),
         )
-        renamed = chip_of(inputs)
-        renamed.name = "another"
-        other = degraded(renamed, condition, inputs)
+        other = degraded(replace(chip_of(inputs), name="another"), condition, inputs)
         name = next(view for view in again if sensor_of(view) == condition.sensor)
         np.testing.assert_array_equal(again[name][0], anew[name][0])
         if condition.amount < CLOUD_PERCENT[-1] or condition.test != "cloud":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from floodfuse.catalogs.datasets.chip import Chip
 from floodfuse.models.augment import AugmentSettings, augmented
 from floodfuse.models.chips import View
 from floodfuse.models.inputs.registry import INPUTS, Inputs
@@ -40,16 +41,6 @@ class Darker(AsTheyAre):
 
     def vary(self, view: str, values: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.float32]:
         return -1.0 - np.asarray(values, np.float32)
-
-
-@dataclass
-class Chip:
-    """A chip for tests."""
-
-    name: str
-    event: str
-    views: dict[str, tuple[NDArray[np.generic], NDArray[np.bool_]]]
-    truth: NDArray[np.uint8]
 
 
 PLAIN: Inputs = AsTheyAre()
@@ -108,7 +99,7 @@ def test_a_variation_is_a_function_of_its_key_alone(seed: int, epoch: int, numbe
     first = augmented(picture(1), inputs, BUSY, key)
     augmented(picture(2), inputs, BUSY, (seed, epoch, number + 1))
     again = picture(1)
-    again.views = dict(reversed(list(again.views.items())))
+    again = replace(again, views=dict(reversed(list(again.views.items()))))
     assert same(augmented(again, inputs, BUSY, key), first)
 
 

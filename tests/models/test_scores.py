@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from floodfuse.models.chips import UNLABELLED
 from floodfuse.models.conformal import quantiles
-from floodfuse.models.scores import ECE_BINS, Scores, Tally
+from floodfuse.models.flood_scores import ECE_BINS
+from floodfuse.models.scores import Scores, Tally
 
 Float = NDArray[np.float64]
 Chip = tuple[Float, NDArray[np.uint8]]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
+from floodfuse.catalogs.datasets.chip import Chip
 from floodfuse.models.chips import UNLABELLED
 from floodfuse.models.evaluation import score_chips
 from floodfuse.models.inputs.registry import INPUTS
@@ -36,16 +37,6 @@ Values = tuple[NDArray[np.generic], NDArray[np.bool_]]
 def on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Equality to the bit is a promise of the processor: accelerators add up in any order."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-
-
-@dataclass
-class Chip:
-    """A chip for tests."""
-
-    name: str
-    event: str
-    views: dict[str, Values]
-    truth: NDArray[np.uint8]
 
 
 @dataclass

@@ -156,6 +156,37 @@ def test_the_same_files_as_sen1floods11_score_the_same(
     assert record["brier"] == scores(floodfuse, weights, own)["brier"]
 
 
+def test_scores_are_told_by_event_and_by_land_cover(
+    floodfuse: Callable[..., Outcome], raster: Callable[..., Path], weights: Path, own: Path
+) -> None:
+    """As those of the chips of an event alone, and only where there is a map of land cover."""
+    half = np.full((SIDE, SIDE), 10, np.uint8)
+    half[:, SIDE // 2 :] = 40
+    raster(own / "cover" / "Spain_1.tif", half, crs="EPSG:32630")
+    stated = STATED | {"cover": {"path": "cover/{chip}.tif"}, "event": "^(.+)_"}
+    (own / "chips.yaml").write_text(yaml.safe_dump(stated))
+    record = scores(floodfuse, weights, own, "--dataset", "folder", "--split", "all")
+    events = record["by_event"]
+    assert list(events) == ["Bolivia", "Ghana", "Spain"]
+    assert sum(found["pixels"] for found in events.values()) == record["pixels"]
+    bolivia = scores(floodfuse, weights, own)  # the one chip of the test split
+    for name in ("ece", "brier"):
+        assert events["Bolivia"][name] == pytest.approx(bolivia[name])
+    assert events["Bolivia"]["iou"] == pytest.approx(bolivia["iou_flood"])
+    assert {cover: found["pixels"] for cover, found in record["by_cover"].items()} == {
+        "trees": SIDE // 2 * (SIDE - 2),
+        "cropland": SIDE // 2 * (SIDE - 2),
+    }
+    shown = floodfuse(
+        "evaluate", "--dataset", "folder", "--split", "all", "--root", own, "--weights", weights
+    )
+    assert all(
+        word in shown.stdout for word in ("Flood by event", "Ghana", "Flood by land cover", "cropland")
+    )
+    (own / "chips.yaml").write_text(yaml.safe_dump(STATED))
+    assert scores(floodfuse, weights, own)["by_cover"] == {}
+
+
 # What can't be right.
 
 
