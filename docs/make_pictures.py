@@ -48,7 +48,8 @@ def draw(maps: Mapping[str, Path], columns: int, out: Path) -> None:
     quarter = (top - bottom) / 4
     bounds = rasterio.coords.BoundingBox(left, bottom + quarter, right, top - quarter)
     rows = -(-len(maps) // columns)
-    size = (9 if columns == 1 else 7 * columns, 0.7 + (4.4 if columns == 1 else 3.8) * rows)
+    width, height = (9.0, 4.4) if columns == 1 else (6.0, 3.3)
+    size = (width * columns, 0.7 + height * rows)
     figure, axes = plt.subplots(rows, columns, figsize=size, dpi=90, facecolor="white", squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
@@ -92,7 +93,7 @@ def main() -> None:
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     if "--fusion" in sys.argv:
         with tempfile.TemporaryDirectory() as scratch:
-            draw(gallery(demo, Path(scratch)), 2, IMAGES / "fusion.png")
+            draw(gallery(demo, Path(scratch)), 3, IMAGES / "fusion.png")
         return
     maps = {
         "Truth": demo / "archive" / "truth.tif",
