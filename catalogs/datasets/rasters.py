@@ -135,7 +135,8 @@ def cover_of(file: Path, raster: Raster, values: Mapping[int, int]) -> NDArray[n
     stored = raster.values[0]
     codes = values or {code: code for code in BY_LAND_COVER}
     if not values:
-        told = stored[(stored != 0) & (stored != raster.nodata) & ~np.isin(stored, list(codes))]
+        empty = (stored == 0) | (stored == raster.nodata) | ~np.isfinite(stored)
+        told = stored[~empty & ~np.isin(stored, list(codes))]
         if told.size:
             raise BadRequest(
                 f"{file}: holds {told[0]}, which is no code of WorldCover; replace the file, or let the cover of chips.yaml say which "

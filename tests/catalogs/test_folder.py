@@ -230,9 +230,12 @@ def test_other_numbers_of_land_cover_are_told_what_they_are(root: Path) -> None:
 
 
 def test_land_cover_that_the_file_declares_as_no_data_is_unknown(root: Path) -> None:
-    write(root / "cover" / "Spain_2.tif", codes_of(10, 255), **PLACE, nodata=255)
-    cover = opened(root, stating("cover", value={"path": "cover/{chip}.tif"})).read("Spain_2").cover
-    assert cover is not None and set(np.unique(cover)) == {0, 10}
+    stated = stating("cover", value={"path": "cover/{chip}.tif"})
+    floats = np.where(codes_of(10, 255) == 255, np.nan, 10.0).astype(np.float32)
+    for codes, nodata in ((codes_of(10, 255), 255), (floats, np.nan), (floats, None)):
+        write(root / "cover" / "Spain_2.tif", codes, **PLACE, nodata=nodata)
+        cover = opened(root, stated).read("Spain_2").cover
+        assert cover is not None and set(np.unique(cover)) == {0, 10}
 
 
 def test_land_cover_that_holds_no_codes_or_lies_elsewhere_is_refused(root: Path) -> None:
