@@ -3,11 +3,12 @@
     python -m benchmarks.values_beside_evidence CHIPS OUT [EPOCHS]
 
 Learns `intermediate` with the settings of the weights that come, on the same chips, but for these channels, into the file OUT; a run
-that was killed goes on. Then scores both on chips of world B, whose scattering physics is another. Hours on a core. Synthetic.
+that was killed goes on. Then scores both on chips of world B, whose scattering physics is another. About an hour on a core. Synthetic.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from floodfuse.catalogs.datasets.chip import Chip, Views
-from floodfuse.catalogs.simulated import chips as simulator
+from floodfuse.catalogs.simulated.chips import Chip as SimulatedChip
 from floodfuse.harmonize.angle import gamma0_at_38
 from floodfuse.harmonize.classes import Decider
 from floodfuse.harmonize.incidence import REFERENCE_DEG
-from floodfuse.harmonize.optical import normalised_difference
+from floodfuse.harmonize.optical import DARKEST_REFLECTANCE, normalised_difference
 from floodfuse.harmonize.radiometry import to_db
+from floodfuse.models.chips import Kept
 from floodfuse.models.evaluation import score_chips
 from floodfuse.models.inputs import evidence
 from floodfuse.models.inputs.registry import INPUTS, Inputs
@@ -31,7 +33,7 @@ from floodfuse.models.training import Training
 from floodfuse.models.weights.files import load
 from floodfuse.models.weights.shipped import shipped
 from floodfuse.pipeline import chip_evidence
-from floodfuse.pipeline.simulated_chips import DRY_EVERY, SIDE_PX, SimulatedChips
+from floodfuse.pipeline.simulated_chips import SimulatedChips, simulated
 from floodfuse.workflows.experiment import load_experiment
 
 SETTINGS = Path(__file__).parents[1] / "workflows/experiments/simulated-intermediate.yaml"
@@ -77,10 +79,7 @@ class ChipsWithValues(SimulatedChips):
     def read(self, chip: str) -> Chip:
         """A chip by its number; its values are simulated anew."""
         kept = super().read(chip)
-        number, dry = int(chip), int(chip) % DRY_EVERY == DRY_EVERY - 1
-        made = simulator.simulate_chip(
-            simulator.chip_seed(self.seed, number), self.world, SIDE_PX, dry=dry, land=self.land
-        )
+        made = simulated(self.world, self.seed, self.land, int(chip))
         views: Views = {}
         for view, (values, seen) in kept.views.items():
             beside = np.where(seen, _values(made, view), 0.0)
@@ -88,14 +87,15 @@ class ChipsWithValues(SimulatedChips):
         return Chip(kept.name, kept.event, views, kept.truth, kept.cover)
 
 
-def _values(chip: simulator.Chip, view: str) -> NDArray[np.floating]:
+def _values(chip: SimulatedChip, view: str) -> NDArray[np.floating]:
     """Of one view, (channel, y, x), of order one."""
     if view == evidence.GROUND:
         return np.nan_to_num(np.asarray(chip.terrain.slope, np.float32))[None] / GROUND_SCALE_DEG
     who = next(who for who, name in evidence.VIEW_OF.items() if name == view)
     if who is Decider.SENTINEL2:
         green, nir, swir = (
-            np.maximum(chip.sentinel2.reflectance[band], 0.001) for band in ("green", "nir", "swir")
+            np.maximum(chip.sentinel2.reflectance[band], DARKEST_REFLECTANCE)
+            for band in ("green", "nir", "swir")
         )
         return np.stack([normalised_difference(green, nir), normalised_difference(green, swir)])
     radar = chip_evidence.radar_of(chip, who)
@@ -115,8 +115,9 @@ def main() -> None:
     world, seed, count, land = asked.split.split("-")
     if not out.exists() or out.with_name(f"{out.name}.state").exists():
         learned_from = ChipsWithValues(root, world, int(seed), int(count), land)
-        learned_from.make_all(1)
-        Training(asked.training, learned_from, out, asked.licence, "a trial").run(lambda *_: None)
+        learned_from.make_all(os.cpu_count() or 1)
+        command = f"python -m benchmarks.values_beside_evidence {root.name} {out.name}"
+        Training(asked.training, learned_from, out, asked.licence, command).run(lambda *_: None)
     comes = shipped("intermediate")
     assert comes is not None
     print(
@@ -124,7 +125,7 @@ def main() -> None:
     )
     for land in JUDGES:
         for file, of, name in ((comes, SimulatedChips, "evidence"), (out, ChipsWithValues, "values too")):
-            source, network = of(root, "B", 202, 48, land), load(file)[0]
+            source, network = Kept(of(root, "B", 202, 48, land)), load(file)[0]
             for subset in SUBSETS:
                 without = tuple(sensor for sensor in SENSORS if sensor not in subset)
                 tally = Tally(source.classes, source.flooded, source.groups)

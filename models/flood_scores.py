@@ -54,11 +54,6 @@ class FloodTally:
             self._bins[row] += np.bincount(place, weight, ECE_BINS)
         self._squared += float(((water - flooded) ** 2).sum())
 
-    @property
-    def pixels(self) -> int:
-        """How many were added."""
-        return int(self._called.sum())
-
     def scores(self) -> FloodScores:
         """Scores of what was added.
 
@@ -67,18 +62,19 @@ class FloodTally:
         ValueError
             If nothing was.
         """
-        if not self.pixels:
+        pixels = int(self._called.sum())
+        if not pixels:
             raise ValueError("no pixel is labelled: there is nothing to score")
         (right_dry, false), (missed, found) = self._called.tolist()
         return FloodScores(
-            pixels=self.pixels,
-            flooded=(missed + found) / self.pixels,
+            pixels=pixels,
+            flooded=(missed + found) / pixels,
             iou=_share(found, missed + found + false),
             recall=_share(found, missed + found),
             precision=_share(found, found + false),
             dry_called_wet=_share(false, right_dry + false),
-            ece=float(np.abs(self._bins[1] - self._bins[2]).sum()) / self.pixels,
-            brier=self._squared / self.pixels,
+            ece=float(np.abs(self._bins[1] - self._bins[2]).sum()) / pixels,
+            brier=self._squared / pixels,
         )
 
 

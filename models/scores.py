@@ -152,8 +152,8 @@ class Tally:
             raise ValueError("no chip has a labelled pixel: there is nothing to score")
         iou, share = _iou(self._confusion), self._confusion.sum(axis=1) / total
         there = (self._confusion.sum(axis=0) + self._confusion.sum(axis=1)) > 0
-        flood_iou, _, _ = self._of(self.flooded)
         flood = self._flood.scores()
+        flood_iou = 1.0 if flood.iou is None else flood.iou
         by_group = {name: self._of(members) for name, members in self.groups.items()}
         return Scores(
             miou_tile=float(np.mean(self._tile_ious)),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from floodfuse.catalogs.datasets.chip import Chip, Views
 from floodfuse.catalogs.simulated.chip_lands import Land
+from floodfuse.catalogs.simulated.chips import Chip as SimulatedChip
 from floodfuse.catalogs.simulated.chips import chip_seed, simulate_chip
 from floodfuse.harmonize.classes import EVIDENCE_NAMES, FLOODED, PLANTS_IN_WATER
 from floodfuse.models.inputs import evidence as inputs
@@ -76,10 +77,15 @@ class SimulatedChips:
                 list(pool.map(made, missing, chunksize=4))
 
 
+def simulated(world: str, seed: int, land: str, number: int) -> SimulatedChip:
+    """A chip of a set as the simulator makes it; every tenth is dry."""
+    dry = number % DRY_EVERY == DRY_EVERY - 1
+    return simulate_chip(chip_seed(seed, number), world, SIDE_PX, dry=dry, land=land)
+
+
 def make(root: Path, world: str, seed: int, land: str, number: int) -> None:
     """Simulate a chip, weigh it, and keep it; the file appears whole or not at all."""
-    dry = number % DRY_EVERY == DRY_EVERY - 1
-    chip = simulate_chip(chip_seed(seed, number), world, SIDE_PX, dry=dry, land=land)
+    chip = simulated(world, seed, land, number)
     share = chip_evidence.prior_of(chip)
     evidence = chip_evidence.evidence_of(chip, share, against_dry=number % REFERENCE_EVERY == 0)
     kept: dict[str, NDArray[np.generic]] = {"truth": chip.truth, "cover": chip.terrain.landcover}

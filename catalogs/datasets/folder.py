@@ -101,9 +101,12 @@ class ChipFolder:
         return Chip(chip, self._event_of[chip], views, known, self._cover(chip, truth_file, truth))
 
     def _cover(self, chip: str, truth_file: Path, truth: rasters.Raster) -> NDArray[np.uint8] | None:
+        """WorldCover codes, (y, x), 0 unknown; None without a file of it."""
         about = self.about.cover
-        file = None if about is None else _file(self.root, about.path, chip)
-        if about is None or file is None or not file.is_file():
+        if about is None:
+            return None
+        file = _file(self.root, about.path, chip)
+        if not file.is_file():
             return None
         raster = rasters.read_raster(file, (1,))
         rasters.check_grid(file, raster, truth_file, truth)
