@@ -16,7 +16,6 @@ os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"  # a cluster's fresh node
 
 import torch
 
-from floodfuse.models.inputs import evidence
 from floodfuse.models.tile_lattice import SIDE_PX
 from floodfuse.models.tiles import BATCH
 from floodfuse.models.weights.files import load
@@ -45,7 +44,7 @@ def main(strategy: str) -> None:
     side, form = SIDE_PX, torch.channels_last
     batch = {
         view: torch.randn(BATCH, n + 1, side, side).to(memory_format=form)
-        for view, n in evidence.CHANNELS.items()
+        for view, n in network.stacks.views.items()
     }
     megapixels = BATCH * side**2 / 1e6
     network(batch)

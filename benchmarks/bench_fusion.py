@@ -16,7 +16,6 @@ from typing import get_args
 import torch
 
 from floodfuse.catalogs.simulated.archive import Archive, write_archive
-from floodfuse.models.inputs import evidence
 from floodfuse.models.networks.build import NetworkSettings, Strategy
 from floodfuse.models.tile_lattice import SIDE_PX
 from floodfuse.models.tiles import BATCH
@@ -51,7 +50,7 @@ def bare_pixels_a_second(file: Path) -> float:
     network, _ = load(file)
     network = network.to(memory_format=torch.channels_last)
     shape = (BATCH, SIDE_PX, SIDE_PX)
-    batch = {view: torch.randn(shape[0], n + 1, *shape[1:]) for view, n in evidence.CHANNELS.items()}
+    batch = {view: torch.randn(shape[0], n + 1, *shape[1:]) for view, n in network.stacks.views.items()}
     fastest = float("inf")
     with torch.inference_mode():
         for _ in range(1 + BARE_PASSES):

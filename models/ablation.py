@@ -23,8 +23,9 @@ from scipy.ndimage import shift, zoom
 
 from floodfuse.harmonize.decay import decay_evidence, half_life_days, persistence
 from floodfuse.models.chips import LabelledChip
+from floodfuse.models.inputs import measured
 from floodfuse.models.inputs.evidence import CLASSES, DAYS, GROUND, HAND, HAND_KNOWN, HAND_SCALE_M
-from floodfuse.models.networks.views import sensor_of
+from floodfuse.models.view_names import image_of, sensor_of
 
 Test = Literal["subset", "cloud", "misregistration", "noise", "age"]
 Image = tuple[NDArray[np.generic], NDArray[np.bool_]]
@@ -52,6 +53,7 @@ _CLOUD_CELLS = (
 )  # to a side, from banks of cloud to their frayed edges, each half as strong as the last
 _ALL_SEEN = 1.0 - 1e-6  # share of weights, which are sums of rounded numbers
 _FULL = 255.0  # of pictures
+_OF_SCALE_A_NAT = 1.0 / 7.0  # what is measured is as far off as evidence: 1 dB where that is by 1 nat
 
 
 class Condition(NamedTuple):
@@ -124,13 +126,17 @@ def _changed(chip: LabelledChip, name: str, condition: Condition, inputs: str) -
     values, seen = chip.views[name]
     amount = condition.amount
     if condition.test == "cloud":
-        return clouded(values, seen, amount, _drawn(chip.name, "cloud", name))
+        return clouded(values, seen, amount, _drawn(chip.name, "cloud", image_of(name)))
     if condition.test == "misregistration":  # both dates of a sensor lie off alike
         y, x = _WAYS[_drawn(chip.name, "misregistration", condition.sensor).integers(len(_WAYS))]
         return moved(values, seen, (amount * y, amount * x))
     if condition.test == "age":
+        if name in measured.PARTS:  # the day it was measured on is told beside it
+            return np.where(seen, values, np.zeros((), values.dtype)), seen
         return older(values, seen, amount, half_life_of(chip.views))
     rng = _drawn(chip.name, "noise", name)
+    if name in measured.PARTS:
+        return shaken(values, seen, amount * _OF_SCALE_A_NAT * measured.PARTS[name].scale[0], rng)
     if inputs == "evidence":
         return mistaken(values, seen, amount, rng)
     return speckled(values, seen, amount, rng, picture=inputs == "stretched")
@@ -175,6 +181,13 @@ def mistaken(values: NDArray[Any], seen: Bool, sd_nats: float, rng: np.random.Ge
     shared, own = rng.normal(size=(CLASSES, 1, 1)), rng.normal(size=(CLASSES, *seen.shape))
     off = np.asarray(values, np.float32).copy()
     off[:CLASSES] += (sd_nats * np.sqrt(0.5) * (shared + own)).astype(np.float32)
+    return np.where(seen, off, np.float32(0.0)), seen
+
+
+def shaken(values: NDArray[Any], seen: Bool, sd: float, rng: np.random.Generator) -> Image:
+    """What was measured off as evidence is in `mistaken`, in its own unit: half of the variance one offset, half anew in every pixel."""
+    off = np.asarray(values, np.float32).copy()
+    off[0] += (sd * np.sqrt(0.5) * (rng.normal() + rng.normal(size=seen.shape))).astype(np.float32)
     return np.where(seen, off, np.float32(0.0)), seen
 
 

@@ -5,7 +5,8 @@ All of it is a function of (seed, epoch, chip): a run that resumes sees what it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.ndimage import zoom
 
 from floodfuse.models.chips import LabelledChip, View
 from floodfuse.models.inputs.registry import Inputs
-from floodfuse.models.networks.views import sensor_of
+from floodfuse.models.view_names import image_of, names_of
 
 _HOLE_CELLS = (3, 9)
 _SMALLEST_PX = 64
@@ -29,12 +30,12 @@ class AugmentSettings(BaseModel):
     crop: int = Field(
         default=192, ge=64, multiple_of=64, description="pixels a side of what is cut out of a chip"
     )
-    vary: float = Field(default=0.8, ge=0, le=1, description="share of views that are pictured anew")
+    vary: float = Field(default=0.8, ge=0, le=1, description="share of images that are pictured anew")
     drop: Mapping[str, float] = Field(
         default={}, description="share of chips that lose a sensor, such as s1, or a view, such as s2/after"
     )
     holes: float = Field(
-        default=0.15, ge=0, le=1, description="share of views that lose a cloud-shaped piece"
+        default=0.15, ge=0, le=1, description="share of images that lose a cloud-shaped piece"
     )
 
     @field_validator("drop")
@@ -48,28 +49,37 @@ class AugmentSettings(BaseModel):
 
 
 def augmented(
-    chip: LabelledChip, inputs: Inputs, settings: AugmentSettings, key: tuple[int, ...]
+    chip: LabelledChip,
+    inputs: Inputs,
+    settings: AugmentSettings,
+    key: tuple[int, ...],
+    taken: Collection[str] | None = None,
 ) -> tuple[dict[str, View], NDArray[np.uint8]]:
     """Prepared views and truth of a chip, varied at random.
 
     Parameters
     ----------
     key : numbers that say which of all its variations, such as (seed, epoch, number of the chip)
+    taken : views that are learned from; a chip may have others, and lack some. All of the chip's where None
     """
     rng = np.random.default_rng(key)
     turn, flip = int(rng.integers(4)), bool(rng.integers(2))
     window = _window(chip.truth.shape, settings.crop, rng)
-    dropped = _dropped(chip.views, settings.drop, rng)
+    there = sorted(chip.views if taken is None else (view for view in chip.views if view in taken))
+    dropped = _dropped(there, settings.drop, rng)
     views = {}
-    for name in sorted(chip.views):
-        values, seen = (_turned(np.asarray(a)[(..., *window)], turn, flip) for a in chip.views[name])
+    for _, parts in groupby(there, image_of):
         vary, hole = rng.uniform(size=2) < (settings.vary, settings.holes)
-        if vary:
-            values = inputs.vary(name, values, rng)
-        if hole:
-            seen = seen & ~_hole(seen.shape, rng)
-        if name not in dropped:
-            views[name] = View(inputs.prepare(name, values, seen), seen)
+        lost: NDArray[np.bool_] | None = None
+        for name in parts:
+            values, seen = (_turned(np.asarray(a)[(..., *window)], turn, flip) for a in chip.views[name])
+            if vary:
+                values = inputs.vary(name, values, rng)
+            if hole:
+                lost = _hole(seen.shape, rng) if lost is None else lost
+                seen = seen & ~lost
+            if name not in dropped:
+                views[name] = View(inputs.prepare(name, values, seen), seen)
     return views, _turned(chip.truth[window], turn, flip)
 
 
@@ -89,13 +99,13 @@ def _turned(array: NDArray[Any], turn: int, flip: bool) -> NDArray[Any]:
     return np.ascontiguousarray(turned[..., ::-1] if flip else turned)
 
 
-def _dropped(views: Mapping[str, Any], share: Mapping[str, float], rng: np.random.Generator) -> set[str]:
+def _dropped(views: Collection[str], share: Mapping[str, float], rng: np.random.Generator) -> set[str]:
     """Views that are lost: at most one of the choices in `share`, and never the last view that there is."""
     draw, total = rng.uniform(), 0.0
     for what in sorted(share):
         total += share[what]
         if draw < total:
-            lost = {view for view in views if what in (view, sensor_of(view))}
+            lost = {view for view in views if what in names_of(view)}
             return lost if len(lost) < len(views) else set()
     return set()
 

@@ -66,7 +66,9 @@ class Batches:
         truths: list[Tensor] = []
         for number in order[place * self.size : (place + 1) * self.size]:
             key = (self.seed, epoch, _OF_A_CHIP, int(number))
-            given, truth = augmented(self.source.read(self.chips[number]), self.inputs, self.augment, key)
+            given, truth = augmented(
+                self.source.read(self.chips[number]), self.inputs, self.augment, key, self.channels
+            )
             if truths and truth.shape != truths[0].shape:
                 raise ValueError(
                     f"chips of {truth.shape[0]} and of {truths[0].shape[0]} px in one batch: augment.crop must not be larger than the "

@@ -20,7 +20,7 @@ from torch import Tensor
 from floodfuse.models.chips import UNLABELLED
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.physics import bayes_scores
-from floodfuse.models.networks.views import sensor_of
+from floodfuse.models.view_names import sensor_of
 
 STEP_M = 0.5  # smaller steps are errors of the height model
 SURE_NATS = 3.0
@@ -95,9 +95,10 @@ def hand_term(water: Tensor, ground: Tensor) -> Tensor:
 
 def evidence_term(odds: Tensor, views: Mapping[str, Tensor], flooded: Sequence[int]) -> Tensor:
     """How far what physics is sure of is unsaid, mean over the pixels where it is; 0 where there are none."""
-    stacks = {sensor_of(name): view * (view[:, -1:] > 0) for name, view in views.items()}
+    said = {name: view for name, view in views.items() if name in inputs.SAID}
+    stacks = {sensor_of(name): view * (view[:, -1:] > 0) for name, view in said.items()}
     physics = water_odds(bayes_scores(stacks, inputs.CLASSES), flooded)
-    seen = torch.stack([view[:, -1] > 0 for name, view in views.items() if name != inputs.GROUND]).any(dim=0)
+    seen = torch.stack([view[:, -1] > 0 for name, view in said.items() if name != inputs.GROUND]).any(dim=0)
     sure = seen & (physics.abs() > SURE_NATS)
     unsaid = (_MARGIN_NATS - physics.sign() * odds).clamp_min(0.0)
     return (unsaid * sure).sum() / sure.sum().clamp_min(1)

@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from floodfuse.models.chips import View
 from floodfuse.models.inputs.registry import Inputs
 from floodfuse.models.networks.fusion import FusionNetwork, Told
-from floodfuse.models.networks.views import sensor_of
+from floodfuse.models.view_names import names_of
 
 Float32 = NDArray[np.float32]
 
@@ -30,11 +30,11 @@ def prepared(
     inputs: Inputs,
     dropped: Collection[str] = (),
 ) -> dict[str, View]:
-    """Views as channels of a network, without those dropped, named by view (`s2/after`) or sensor (`s2`)."""
+    """Views as channels of a network, without those dropped, named by view (`s2/after`, whose parts go with it) or sensor (`s2`)."""
     return {
         name: View(inputs.prepare(name, values, seen), seen)
         for name, (values, seen) in sorted(views.items())
-        if name not in dropped and sensor_of(name) not in dropped
+        if not any(called in dropped for called in names_of(name))
     }
 
 
@@ -70,10 +70,11 @@ def tell(network: FusionNetwork, views: Mapping[str, View]) -> Told:
 
 
 def _batch_of(network: FusionNetwork, views: Mapping[str, View]) -> dict[str, Tensor]:
-    """Views of one chip, (1, channel + 1, y, x), where the network is."""
-    if not views:
-        raise ValueError("no view was given to predict from")
-    return {name: tensor_of(view)[None].to(network.device) for name, view in views.items()}
+    """Views of one chip that the network takes, (1, channel + 1, y, x), where it is; a chip may have others."""
+    taken = {name: view for name, view in views.items() if name in network.stacks.views}
+    if not taken:
+        raise ValueError("no view that the network takes was given to predict from")
+    return {name: tensor_of(view)[None].to(network.device) for name, view in taken.items()}
 
 
 def _turned(x: Tensor, k: int, flip: bool) -> Tensor:

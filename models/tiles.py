@@ -19,6 +19,7 @@ from floodfuse.models.novelty import novelty
 from floodfuse.models.predict import tensor_of
 from floodfuse.models.tile_lattice import Place, Window, taper
 from floodfuse.models.tile_memory import Claim, Told
+from floodfuse.models.view_names import sensor_of
 
 BATCH = 4  # tiles to a pass through the network
 
@@ -116,4 +117,8 @@ def _counting(values: Float32, place: Place) -> Float32:
 
 def _sees(given: Mapping[str, Tensor], at: tuple[slice, slice], ground: str) -> bool:
     """Whether any view but the ground's sees anything there."""
-    return any(bool(values[(-1, *at)].any()) for name, values in given.items() if name != ground)
+    return any(
+        bool(values[(-1, *at)].any())
+        for name, values in given.items()
+        if sensor_of(name) != sensor_of(ground)
+    )

@@ -18,6 +18,9 @@ class TrainSettings(BaseModel):
     network: NetworkSettings
     augment: AugmentSettings = AugmentSettings()
     split: SplitSettings = SplitSettings()
+    views: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="views to learn from; all that the dataset has where left out"
+    )
     physics: PhysicsLossSettings = PhysicsLossSettings()
     epochs: int = Field(default=60, ge=1)
     batch: int = Field(default=8, ge=2, description="chips a step")

@@ -23,15 +23,15 @@ from floodfuse.models.batches import Batch, Batches
 from floodfuse.models.calibration import calibrate
 from floodfuse.models.chips import ChipSource, Kept
 from floodfuse.models.evaluation import Tell, score_chips
-from floodfuse.models.inputs.registry import INPUTS, Inputs
+from floodfuse.models.inputs.registry import INPUTS, Inputs, fingerprint
 from floodfuse.models.losses import fusion_loss
 from floodfuse.models.networks.build import build
 from floodfuse.models.networks.fusion import FusionNetwork
-from floodfuse.models.networks.views import sensor_of, sensors_in
 from floodfuse.models.physics_losses import physics_loss
 from floodfuse.models.scores import Scores
 from floodfuse.models.split import Parts, split
 from floodfuse.models.train_settings import TrainSettings
+from floodfuse.models.view_names import names_of
 from floodfuse.models.weights.files import Card, load, save
 from floodfuse.models.whole_file import write_whole
 
@@ -96,7 +96,7 @@ class Training:
                 "chips, or a smaller batch"
             )
         self.inputs: Inputs = INPUTS[source.inputs]
-        self.channels = {view: n for view, n in self.inputs.CHANNELS.items() if view in source.views}
+        self.channels = self._channels()
         self._check_names()
         self.batches = Batches(
             self.source,
@@ -219,9 +219,20 @@ class Training:
         seen = bool(self.progress.rows) and self.progress.rows[-1]["epoch"] == epoch
         return not seen and (epoch % self.settings.choose_every == 0 or epoch == self.settings.epochs)
 
+    def _channels(self) -> dict[str, int]:
+        """Channels by view, of all that are learned from."""
+        there = {view: n for view, n in self.inputs.CHANNELS.items() if view in self.source.views}
+        asked = self.settings.views
+        for view in asked or ():
+            if view not in there:
+                raise TrainingError(
+                    f"views '{view}': there is no such view; known are {', '.join(sorted(there))}"
+                )
+        return there if asked is None else {view: n for view, n in there.items() if view in asked}
+
     def _check_names(self) -> None:
         """What is dropped and left out must be there, and something must be left."""
-        known = {*self.channels, *sensors_in(self.channels)}
+        known = {name for view in self.channels for name in names_of(view)}
         named = {"augment.drop": tuple(self.settings.augment.drop)}
         named |= {
             "choose_without": tuple(what for without in self.settings.choose_without for what in without)
@@ -238,7 +249,7 @@ class Training:
                 f"'{self.source.inputs}'; leave them out"
             )
         for without in self.settings.choose_without:
-            if all(view in without or sensor_of(view) in without for view in self.channels):
+            if all(any(name in without for name in names_of(view)) for view in self.channels):
                 raise TrainingError(f"choose_without '{', '.join(without)}' leaves no view; leave out less")
 
     def _step(self, step: int, batch: Batch) -> None:
@@ -305,7 +316,7 @@ class Training:
         return Card(
             network=self.settings.network,
             inputs=self.source.inputs,
-            fingerprint=self.inputs.FINGERPRINT,
+            fingerprint=fingerprint(self.source.inputs, self.channels),
             views=self.channels,
             classes=self.source.classes,
             dataset=self.source.name,
@@ -351,7 +362,10 @@ class Training:
         write_whole(self.state_file, buffer.getvalue())
 
     def _identity(self) -> str:
-        return f"{self.settings.model_dump_json()} {self.source.name} {self.source.classes} {self.inputs.FINGERPRINT} {self.parts}"
+        told = fingerprint(self.source.inputs, self.channels)
+        return (
+            f"{self.settings.model_dump_json()} {self.source.name} {self.source.classes} {told} {self.parts}"
+        )
 
     def _write_log(self) -> None:
         text = io.StringIO()

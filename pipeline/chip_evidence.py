@@ -37,6 +37,7 @@ from floodfuse.models.bayes import Posterior, fuse
 from floodfuse.pipeline import decide, ground
 from floodfuse.pipeline.exclusions import exclusions
 from floodfuse.pipeline.flood_rise import total_nats
+from floodfuse.pipeline.measured import Parts, optical_parts, radar_parts
 from floodfuse.pipeline.smooth_ground import borne_out
 from floodfuse.pipeline.weigh import Evidence
 
@@ -139,8 +140,7 @@ def radar_nats(radar: RadarChip, who: Decider, told: Told, log_share: Float32 | 
     log_share : ln prior of classes; where given, the image is held against the chip's dry reference
     """
     table, angles = _table_of(radar, who, told), level_angles(radar)
-    powers = list(radar.gamma0.values())
-    noise = [10.0 ** (level / 10.0) if radar.noise_removed else 0.0 for level in radar.nesz_db.values()]
+    powers, noise = list(radar.gamma0.values()), list(_subtracted(radar).values())
     nats = radar_evidence(powers, noise, radar.incidence_deg, table, angles)
     return nats if log_share is None else _against_dry(radar, who, nats, told, log_share)
 
@@ -157,25 +157,53 @@ def _against_dry(radar: RadarChip, who: Decider, nats: Float32, told: Told, log_
         told.wind.weights,
         levels=told.levels,
     )
+    before, angles = _dry_levels(radar, who), level_angles(radar)
+    return combine(nats, list(radar.gamma0.values()), before, radar.incidence_deg, model, angles, log_share)
+
+
+def _subtracted(radar: RadarChip) -> dict[str, float]:
+    """Noise floor that was subtracted, linear sigma0, by polarization."""
+    return {
+        pol: 10.0 ** (level / 10.0) if radar.noise_removed else 0.0 for pol, level in radar.nesz_db.items()
+    }
+
+
+def _dry_levels(radar: RadarChip, who: Decider) -> list[DryLevel]:
+    """Dry levels of the chip's channels, the co-polarization first."""
+    looks = looks_of(radar, who)
     bias_db = float(log_moments_db(looks * radar.reference_dates)[0])
-    before: list[DryLevel | None] = []
-    for power, noise in zip(radar.reference.values(), model.noise, strict=True):
+    before = []
+    for power, noise in zip(radar.reference.values(), _subtracted(radar).values(), strict=True):
         level = total_power_db(power, noise, radar.incidence_deg) - np.float32(bias_db)
         nothing = np.zeros_like(level)
         leverage = np.full_like(level, 1.0 / radar.reference_dates)
         before.append(trusted(DryLevel(level, nothing, nothing, leverage), looks))
-    angles = level_angles(radar)
-    return combine(nats, list(radar.gamma0.values()), before, radar.incidence_deg, model, angles, log_share)
+    return before
+
+
+def measured_of(chip: Chip, who: Decider, against_dry: bool = False) -> Parts:
+    """What a sensor measured, where it saw the ground."""
+    if who is Decider.SENTINEL2:
+        green, nir, swir = _clear_bands(chip)
+        return optical_parts(green, nir, swir)
+    radar = radar_of(chip, who)
+    dry_db = _dry_levels(radar, who)[0].level_db if against_dry else None
+    return radar_parts(BAND[who], radar.gamma0, _subtracted(radar), radar.incidence_deg, dry_db)
 
 
 def optical_nats(chip: Chip) -> Float32:
     """Evidence of Sentinel-2 at its own time, NaN where the scene classification, widened, says cloud."""
+    return optical_evidence(optical.water_evidence(*_clear_bands(chip)))
+
+
+def _clear_bands(chip: Chip) -> tuple[Float32, Float32, Float32]:
+    """Reflectance of green, near and short-wave infrared, NaN where the scene classification, widened, says cloud."""
     seen = optical.clear_sky(chip.sentinel2.scl, RESOLUTION_M)
-    bands = [
+    green, nir, swir = (
         np.where(seen, chip.sentinel2.reflectance[name], np.float32(np.nan))
         for name in ("green", "nir", "swir")
-    ]
-    return optical_evidence(optical.water_evidence(*bands))
+    )
+    return green, nir, swir
 
 
 def terrain_of(chip: Chip) -> xr.Dataset:

@@ -99,7 +99,8 @@ class Tally:
 def weigh_block(job: Job, block: Grid) -> Weighed:
     """Evidence, terrain and prior on one block; read with the halo and cropped to the block."""
     padded = block.padded(HALO_PX)
-    found = weighed(job.acquisitions, job.time, padded, job.speckle)
+    measure = job.network is not None and job.network.measures
+    found = weighed(job.acquisitions, job.time, padded, job.speckle, measure)
     found = found._replace(log_share=prior_with(job.rise, found.log_share, found.terrain, padded))
     inner = slice(HALO_PX, -HALO_PX)
     return found.part(inner, inner)

@@ -17,10 +17,10 @@ from floodfuse.models import bayes
 from floodfuse.models.chips import View
 from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.fusion import FusionNetwork
-from floodfuse.models.networks.views import sensor_of
 from floodfuse.models.tile_lattice import SIDE_PX
 from floodfuse.models.tile_memory import Claim
 from floodfuse.models.tiles import speak
+from floodfuse.models.view_names import image_of, sensor_of
 from floodfuse.models.weights.files import Card, WeightsError, checksum, load
 from floodfuse.models.weights.shipped import shipped
 from floodfuse.pipeline.fused import Fused
@@ -51,6 +51,11 @@ class NetworkFusion:
         """How far beyond a block it may look."""
         return SIDE_PX
 
+    @property
+    def measures(self) -> bool:
+        """Whether it takes what sensors measured, beside evidence."""
+        return any(view != image_of(view) for view in self.card.views)
+
     def fuse(
         self,
         evidence: dict[Decider, Evidence],
@@ -64,11 +69,11 @@ class NetworkFusion:
         ----------
         evidence, terrain, log_share : over `claim.seen`
         """
-        views = {inputs.VIEW_OF[who]: _view(e) for who, e in evidence.items()}
-        hand = terrain["hand"].values if "hand" in terrain else None
-        ground = inputs.stack_ground(log_share, hand, permanent_water(terrain))
-        views[inputs.GROUND] = View(ground, np.ones(ground.shape[1:], bool))
-        said = speak(self.network, views, claim, inputs.GROUND)
+        views = _ground_views(terrain, log_share)
+        for who, e in evidence.items():
+            views |= _views(inputs.VIEW_OF[who], e)
+        taken = {view: values for view, values in views.items() if view in self.card.views}
+        said = speak(self.network, taken, claim, inputs.GROUND)
         core = claim.wanted.within(claim.seen)
         classes = np.moveaxis(said.probability, 0, -1)
         water = classes[..., : len(FLOODED)].sum(axis=-1)
@@ -133,5 +138,26 @@ def open_fusion(strategy: str, weights: str | None, workers: int) -> NetworkFusi
     return NetworkFusion(network, card, record)
 
 
-def _view(said: Evidence) -> View:
-    return View(inputs.stack_evidence(said.unpooled, days_of(said)), np.isfinite(said.nats[..., 0]))
+def _views(image: str, said: Evidence) -> dict[str, View]:
+    """A sensor's view, and its parts where it measured."""
+    seen = np.isfinite(said.nats[..., 0])
+    views = {image: View(inputs.stack_evidence(said.unpooled, days_of(said)), seen)}
+    return views | {f"{image}:{name}": _part(image, name, x, seen) for name, x in said.measured.items()}
+
+
+def _ground_views(terrain: xr.Dataset, log_share: Float32) -> dict[str, View]:
+    """What is known of the ground."""
+    hand = terrain["hand"].values if "hand" in terrain else None
+    ground = inputs.stack_ground(log_share, hand, permanent_water(terrain))
+    everywhere = np.ones(ground.shape[1:], bool)
+    views = {inputs.GROUND: View(ground, everywhere)}
+    if "slope" in terrain:
+        slope = np.asarray(terrain["slope"].values, np.float32)[None]
+        views[f"{inputs.GROUND}:slope"] = _part(inputs.GROUND, "slope", slope, everywhere)
+    return views
+
+
+def _part(image: str, name: str, values: Float32, seen: NDArray[np.bool_]) -> View:
+    """A part of an image, seen where the image is and its own value is known."""
+    view, known = f"{image}:{name}", seen & np.isfinite(values).all(axis=0)
+    return View(inputs.prepare(view, values, known), known)

@@ -26,11 +26,12 @@ from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.whole_file import write_whole
 from floodfuse.pipeline import chip_evidence
 from floodfuse.pipeline.ground import permanent_water
+from floodfuse.pipeline.measured import Parts
 from floodfuse.pipeline.weigh import days_of
 
 SIDE_PX = 256
 DRY_EVERY, REFERENCE_EVERY = 10, 4
-_FORMAT = 6  # of the files kept; another one is made anew
+_FORMAT = 7  # of the files kept; another one is made anew
 
 
 class SimulatedChips:
@@ -65,7 +66,9 @@ class SimulatedChips:
         if not file.is_file():
             make(self.root, self.world, self.seed, self.land, int(chip))
         with np.load(file) as kept:
-            views: Views = {view: (kept[view], kept[f"{view} seen"]) for view in inputs.CHANNELS}
+            views: Views = {
+                view: (kept[view], kept[f"{view} seen"]) for view in inputs.CHANNELS if view in kept
+            }
             return Chip(chip, chip, views, kept["truth"], kept["cover"])
 
     def make_all(self, processes: int) -> None:
@@ -86,20 +89,32 @@ def simulated(world: str, seed: int, land: str, number: int) -> SimulatedChip:
 def make(root: Path, world: str, seed: int, land: str, number: int) -> None:
     """Simulate a chip, weigh it, and keep it; the file appears whole or not at all."""
     chip = simulated(world, seed, land, number)
-    share = chip_evidence.prior_of(chip)
-    evidence = chip_evidence.evidence_of(chip, share, against_dry=number % REFERENCE_EVERY == 0)
+    share, against_dry = chip_evidence.prior_of(chip), number % REFERENCE_EVERY == 0
+    evidence = chip_evidence.evidence_of(chip, share, against_dry)
     kept: dict[str, NDArray[np.generic]] = {"truth": chip.truth, "cover": chip.terrain.landcover}
     for who, view in inputs.VIEW_OF.items():
         said = evidence[who]
         seen = np.isfinite(said.nats[..., 0])
         values = np.where(seen, inputs.stack_evidence(said.unpooled, days_of(said)), np.float32(0.0))
         kept[view], kept[f"{view} seen"] = values.astype(np.float16), seen
+        kept |= _parts(view, chip_evidence.measured_of(chip, who, against_dry), seen)
     always = permanent_water(chip_evidence.terrain_of(chip))
     ground = inputs.stack_ground(share, chip.terrain.hand, always)
     kept[inputs.GROUND], kept[f"{inputs.GROUND} seen"] = (
         ground.astype(np.float16),
         np.ones(share.shape[:2], bool),
     )
+    kept |= _parts(inputs.GROUND, {"slope": chip.terrain.slope[None]}, np.True_)
     packed = io.BytesIO()
     np.savez(packed, **kept)  # type: ignore[arg-type]
     write_whole(root / f"{number:05d}.npz", packed.getvalue())
+
+
+def _parts(view: str, parts: Parts, seen: NDArray[np.bool_] | np.bool_) -> dict[str, NDArray[np.generic]]:
+    """What was measured, and where, as a file keeps it."""
+    kept: dict[str, NDArray[np.generic]] = {}
+    for name, values in parts.items():
+        known: NDArray[np.bool_] = np.asarray(seen & np.isfinite(values).all(axis=0))
+        kept[f"{view}:{name}"] = np.where(known, values, np.float32(0.0)).astype(np.float16)
+        kept[f"{view}:{name} seen"] = known
+    return kept

@@ -36,8 +36,11 @@ from floodfuse.harmonize.joint import Floor, JointTable, joint_table, leading
 from floodfuse.harmonize.prior import log_prior
 from floodfuse.harmonize.radiometry import noise_gamma0
 from floodfuse.pipeline.grid import Grid
-from floodfuse.pipeline.hints import hints_of, merged
+from floodfuse.pipeline.hints import hints_of
+from floodfuse.pipeline.hints import merged as hints_with
 from floodfuse.pipeline.looks import looks_on
+from floodfuse.pipeline.measured import Parts, measured_of
+from floodfuse.pipeline.measured import merged as parts_with
 from floodfuse.pipeline.reference import levels
 from floodfuse.pipeline.scene import node_path, references_of
 
@@ -74,6 +77,7 @@ class Evidence(NamedTuple):
     seen : for each acquisition, in order, where it had a valid value
     passes : what each acquisition, in order, said of water at its own time
     hints : fields of `advisory.Seen`, of the acquisition that spoke
+    measured : what the acquisition that spoke measured, where that was asked for
     before_pooling : as `nats`, were there no other radar that sees the same wind and soil; None where it is the same
     """
 
@@ -84,6 +88,7 @@ class Evidence(NamedTuple):
     passes: tuple[Pass, ...] = ()
     hints: Mapping[str, Float32] = MappingProxyType({})
     before_pooling: Float32 | None = None
+    measured: Mapping[str, Float32] = MappingProxyType({})
 
     @property
     def unpooled(self) -> Float32:
@@ -222,8 +227,9 @@ def weigh(
     time: datetime,
     log_share: Float32 | None = None,
     despeckle: Speckle = "evidence",
+    measure: bool = False,
 ) -> dict[Decider, Evidence]:
-    """Evidence of every sensor in the scene.
+    """Evidence of every sensor in the scene, and what it measured where `measure` asks for it.
 
     `scene` must have been read on `grid`; within `HALO_PX` of its edge values are not final, and are cropped by the
     caller. Acquisitions come nearest in time first. `log_share` is ln of the prior share of every class, (y, x, class),
@@ -258,6 +264,7 @@ def weigh(
             _over(earlier, acquisition.id, moved, hours, node["hidden"].values),
             passed,
             hints_of(acquisition, node, grid, dry),
+            measured_of(acquisition, node, dry) if measure else {},
         )
     return _counted_once(result)
 
@@ -287,12 +294,18 @@ def days_of(evidence: Evidence) -> Float32:
     return days
 
 
-def _noted(earlier: Evidence | None, now: Evidence, passed: Pass, hints: dict[str, Float32]) -> Evidence:
-    """What a further acquisition said at its own time, and its hints where the nearer ones saw nothing."""
+def _noted(
+    earlier: Evidence | None, now: Evidence, passed: Pass, hints: dict[str, Float32], parts: Parts
+) -> Evidence:
+    """What a further acquisition said at its own time; its hints and what it measured where the nearer ones saw nothing."""
     if earlier is None:
-        return now._replace(passes=(passed,), hints=hints)
+        return now._replace(passes=(passed,), hints=hints, measured=parts)
     known = np.isfinite(earlier.age_hours)
-    return now._replace(passes=(*earlier.passes, passed), hints=merged(dict(earlier.hints), known, hints))
+    return now._replace(
+        passes=(*earlier.passes, passed),
+        hints=hints_with(dict(earlier.hints), known, hints),
+        measured=parts_with(dict(earlier.measured), known, parts),
+    )
 
 
 def _over(

@@ -47,11 +47,16 @@ def _part(e: Evidence, core: tuple[slice, slice]) -> Evidence:
         tuple(p._replace(llr=p.llr[core]) for p in e.passes),
         {name: values[core] for name, values in e.hints.items()},
         None if e.before_pooling is None else e.before_pooling[core],
+        {name: values[(..., *core)] for name, values in e.measured.items()},
     )
 
 
 def weighed(
-    acquisitions: Sequence[Acquisition], time: datetime, grid: Grid, speckle: Speckle = "evidence"
+    acquisitions: Sequence[Acquisition],
+    time: datetime,
+    grid: Grid,
+    speckle: Speckle = "evidence",
+    measure: bool = False,
 ) -> Weighed:
     """Read and weigh a window, now; within `weigh.HALO_PX` of its edge values are not final.
 
@@ -59,9 +64,10 @@ def weighed(
     ----------
     acquisitions : prepared, in the order of `weigh`
     time : of the product
+    measure : whether to tell what sensors measured, too
     """
     scene = read_scene(acquisitions, grid)
     terrain = scene["terrain"].dataset if "terrain" in scene else xr.Dataset()
     log_share = prior_of(terrain, grid.shape)
-    found = weigh(acquisitions, scene, grid, time, log_share, speckle)
+    found = weigh(acquisitions, scene, grid, time, log_share, speckle, measure)
     return Weighed(borne_out(found, half_life_of(terrain)), terrain, log_share)

@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from floodfuse.catalogs.errors import BadRequest
+from floodfuse.models.view_names import names_of
 from floodfuse.models.whole_file import write_whole
 from floodfuse.workflows import console
 from floodfuse.workflows.options import Quiet
@@ -54,7 +55,6 @@ def calibrate_command(
     # torch takes seconds to load, and no other command needs it
     from floodfuse.models.calibration import calibrate
     from floodfuse.models.inputs.registry import INPUTS
-    from floodfuse.models.networks.views import sensors_in
     from floodfuse.models.weights.files import save
     from floodfuse.pipeline.datasets import open_dataset
 
@@ -72,8 +72,9 @@ def calibrate_command(
     views = network.stacks.views
     cases = [(), *(tuple(part.strip() for part in case.split(",")) for case in without or ())]
     for name in (name for case in cases for name in case):
-        if name not in (*views, *sensors_in(views)):
-            raise BadRequest(f"without '{name}': known are {', '.join((*sensors_in(views), *views))}.")
+        known = sorted({called for view in views for called in names_of(view)})
+        if name not in known:
+            raise BadRequest(f"without '{name}': known are {', '.join(known)}.")
     console.make_folder_of(out, "out")
     with console.progress(quiet) as tell:
         try:

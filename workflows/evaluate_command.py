@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from floodfuse.catalogs.errors import BadRequest
+from floodfuse.models.view_names import names_of
 from floodfuse.workflows import console, score_tables
 from floodfuse.workflows.options import Quiet
 from floodfuse.workflows.weights_option import BAYES, open_weights
@@ -123,15 +124,15 @@ def _conformal(card: Card | None, source: ChipSource) -> Conformal | None:
 def _view(name: str, views: dict[str, int]) -> str:
     """`s2-post` and `s2/after` are one view, `s2` is a sensor."""
     wanted = name.replace("-post", "/after").replace("-pre", "/before")
-    sensors = {view.split("/", 1)[0] for view in views}
-    if wanted not in views and wanted not in sensors:
-        known = sorted({*sensors, *(v.replace("/after", "-post").replace("/before", "-pre") for v in views)})
+    names = {called for view in views for called in names_of(view)}
+    if wanted not in names:
+        known = sorted(called.replace("/after", "-post").replace("/before", "-pre") for called in names)
         raise BadRequest(f"drop '{name}': known are {', '.join(known)}.")
     return wanted
 
 
 def _something_left(dropped: Sequence[str], views: dict[str, int]) -> None:
-    if all(view in dropped or view.split("/", 1)[0] in dropped for view in views):
+    if all(any(called in dropped for called in names_of(view)) for view in views):
         raise BadRequest(f"drop '{', '.join(dropped)}': no image is left; leave out less.")
 
 

@@ -3,7 +3,8 @@
 Evidence is calibrated, so it means the same from any radar, band, angle and noise floor; a network over it needs to learn
 neither radiometry nor the sensors' ages in raw values. The first eight channels of every sensor's view are its nats by
 class as if it were alone, and those of the ground's are ln prior, in the order of `EvidenceClass`: their sum is Bayes' rule, once
-what both radars see is counted once, for which their times are told (`networks.physics`).
+what both radars see is counted once, for which their times are told (`networks.physics`). Parts of these views hold what sensors measured
+(`inputs.measured`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.harmonize.prior import log_prior as prior_of_ground
+from floodfuse.models.inputs import measured
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -24,8 +26,10 @@ FINGERPRINT = (
 )
 GROUND = "ground/prior"
 VIEW_OF = {Decider.SENTINEL1: "c/now", Decider.ALOS2: "l/now", Decider.SENTINEL2: "optical/now"}
-CHANNELS = {**dict.fromkeys(VIEW_OF.values(), CLASSES + 1), GROUND: CLASSES + 4}
-DAYS = CLASSES  # channel of a sensor's time
+SAID = {**dict.fromkeys(VIEW_OF.values(), CLASSES + 1), GROUND: CLASSES + 4}
+"""Channels of the views that hold nats."""
+CHANNELS = SAID | measured.CHANNELS
+DAYS, SEEN = CLASSES, CLASSES + 1  # channel of a sensor's time, and of its mask in a stack
 HAND, HAND_KNOWN, PERMANENT = CLASSES, CLASSES + 1, CLASSES + 2  # channels of the ground
 PIXEL_M = 10.0  # of chips and of maps
 HAND_SCALE_M, HIGHEST_M = 10.0, 30.0
@@ -56,12 +60,19 @@ def stack_ground(log_prior: Float32, hand_m: Float32 | None, permanent: Bool | N
 
 
 def prepare(view: str, values: NDArray[np.generic], seen: Bool) -> Float32:
-    """Channels of a view: its values as they are, 0 where unseen."""
+    """Channels of a view: nats as they are, and what was measured by its own scale; 0 where unseen."""
+    if view in measured.PARTS:
+        return measured.prepare(view, values, seen)
     return np.where(seen, np.asarray(values, np.float32), np.float32(0.0))
 
 
 def vary(view: str, values: NDArray[np.generic], rng: np.random.Generator) -> Float32:
-    """Evidence off by what its class levels may be off by, one offset a class and view; ground of which nothing is known."""
+    """Evidence off by what its class levels may be off by, one offset a class and view; ground of which nothing is known.
+
+    What was measured varies by its own errors.
+    """
+    if view in measured.PARTS:
+        return measured.vary(view, values, rng)
     varied = np.array(values, np.float32)
     if view != GROUND:
         varied[:CLASSES] += rng.normal(0.0, _JITTER_SD_NATS, (CLASSES, 1, 1)).astype(np.float32)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from floodfuse.models.inputs import backscatter, evidence, stretched
+from floodfuse.models.inputs import backscatter, evidence, measured, stretched
 
 
 class Inputs(Protocol):
@@ -31,3 +31,9 @@ INPUTS: dict[str, Inputs] = {
     "evidence": cast(Inputs, evidence),
     "stretched": cast(Inputs, stretched),
 }
+
+
+def fingerprint(inputs: str, views: Iterable[str]) -> str:
+    """How views of these inputs, by their name in `INPUTS`, are prepared; two that are the same may be exchanged."""
+    parts = measured.fingerprint(views)
+    return INPUTS[inputs].FINGERPRINT + (f"; {parts}" if parts else "")

@@ -2,7 +2,7 @@
 
     scores_k = ln prior_k + sum over sensors of l_s[k]
 
-Views are those of `inputs.evidence`, one a sensor, whose first channels are nats by class; unseen pixels hold 0. Where both radars
+Views are those of `inputs.evidence`, one a sensor, whose first channels are nats by class; unseen pixels hold 0. Parts are let be. Where both radars
 see a pixel they see one wind and one soil, and each counts at 1 / (1 + rho), as `harmonize.correlation.discounted` has it; what L band says
 of water against soil counts as far as another sensor bears it out, or none was asked, as in `pipeline.smooth_ground`. How far
 a flood rose (`harmonize.flood_rise`) is told by all ground at once, so only what sees a chip whole can follow it.
@@ -19,9 +19,10 @@ from floodfuse.harmonize.classes import FLOODED, EvidenceClass
 from floodfuse.harmonize.correlation import DOUBLE_BOUNCE, WIND_HOURS, band_correlation
 from floodfuse.harmonize.decay import HALF_LIFE_BY_HAND, HALF_LIFE_DAYS
 from floodfuse.harmonize.flood_rise import SAMPLE_M, rise_nats, sampled, support
-from floodfuse.models.inputs.evidence import DAYS, HAND, HAND_KNOWN, HAND_SCALE_M, PERMANENT, PIXEL_M
+from floodfuse.models.inputs.evidence import DAYS, HAND, HAND_KNOWN, HAND_SCALE_M, PERMANENT, PIXEL_M, SEEN
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.views import GROUND, Views
+from floodfuse.models.view_names import image_of
 
 L_BAND = "l"
 RADARS = ("c", L_BAND)
@@ -41,11 +42,12 @@ class Physics(FusionNetwork):
 
     def __init__(self, views: Views, classes: int) -> None:
         super().__init__(views, classes)
-        if any(n < classes for n in views.values()) or GROUND not in self.sensors:
+        images = [view for view in views if view == image_of(view)]
+        if any(views[image] < classes for image in images) or GROUND not in self.sensors:
             raise ValueError(
                 "views hold no evidence: nats by class first in every view, and a view of the ground"
             )
-        if len(self.sensors) < len(views):
+        if len(self.sensors) < len(images):
             raise ValueError("evidence is of one time a sensor: the product's")
 
     def fuse(self, stacks: dict[str, Tensor], masks: dict[str, Tensor]) -> Told:
@@ -72,14 +74,14 @@ def bayes_scores(stacks: Mapping[str, Tensor], classes: int) -> Tensor:
 
     Parameters
     ----------
-    stacks : by sensor, (chip, channel + 1, y, x): values, 0 where unseen, and last the mask
+    stacks : by sensor, (chip, channel, y, x): values of its image of `inputs.evidence`, 0 where unseen, then its mask; parts follow
     """
     nats = {sensor: stack[:, :classes] for sensor, stack in stacks.items()}
     if all(radar in stacks for radar in RADARS):
         first, second = (stacks[radar] for radar in RADARS)
         apart = (_days(first) - _days(second)).abs() * 24.0
         rho = _RHO_LATER + (_RHO_AT_ONCE - _RHO_LATER) * torch.exp(-apart / WIND_HOURS)
-        rho = rho * first[:, -1:] * second[:, -1:]
+        rho = rho * first[:, SEEN, None] * second[:, SEEN, None]
         nats |= {radar: _discounted(nats[radar], rho) for radar in RADARS}
     if L_BAND in stacks:
         nats[L_BAND] = _borne_out(nats[L_BAND], stacks)
@@ -89,12 +91,12 @@ def bayes_scores(stacks: Mapping[str, Tensor], classes: int) -> Tensor:
 def _borne_out(l_nats: Tensor, stacks: Mapping[str, Tensor]) -> Tensor:
     """L band's nats, of which those for water over soil are no more than others bear out who looked while the ground was the same."""
     l_band = stacks[L_BAND]
-    asked, borne = torch.zeros_like(l_band[:, -1:], dtype=torch.bool), torch.zeros_like(l_band[:, -1:])
+    asked, borne = torch.zeros_like(l_band[:, :1], dtype=torch.bool), torch.zeros_like(l_band[:, :1])
     for sensor, other in stacks.items():
         if sensor in (L_BAND, GROUND):
             continue
         near = (_days(other) - _days(l_band)).abs() <= _half_life_days(stacks[GROUND])
-        asked |= (other[:, -1:] > 0) & near
+        asked |= (other[:, SEEN, None] > 0) & near
         borne = torch.maximum(borne, other[:, _WATER, None] - other[:, _SOIL, None])  # 0 where it saw nothing
     water, soil = l_nats[:, _WATER, None], l_nats[:, _SOIL, None]
     soil = torch.where(asked, torch.maximum(soil, water - borne), soil)

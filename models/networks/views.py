@@ -1,8 +1,8 @@
 """What goes into a network: views, each an image of one sensor at one time, with where it was seen.
 
-A view is named `sensor/time`, such as `s1/after`. In a batch it is a tensor (chip, channel + 1, y, x): values, 0 where
-nothing was seen, and last the mask of what was, 0 or 1. A view that is missing from a batch, one that is masked
-everywhere, and one with other values under its mask are the same input: absent equals not supplied.
+In a batch a view is a tensor (chip, channel + 1, y, x): values, 0 where nothing was seen, and last the mask of what was, 0 or 1. A view
+that is missing from a batch, one that is masked everywhere, and one with other values under its mask are the same input: absent equals not
+supplied. In a stack an image comes before its parts (`models/view_names.py`).
 """
 
 from __future__ import annotations
@@ -13,22 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from floodfuse.models.view_names import sensor_of, sensors_in
+
 GROUND = "ground"
 """What is known of a place before any sensor looks at it: a sensor like the others, where a dataset has it."""
 _LEAST_SUM = 1e-30  # of weights, which may all be tiny
 
 Batch = Mapping[str, Tensor]
 Views = dict[str, int]
-
-
-def sensor_of(view: str) -> str:
-    """The sensor of a view: what stands before the slash."""
-    return view.split("/", 1)[0]
-
-
-def sensors_in(views: Mapping[str, int]) -> tuple[str, ...]:
-    """Sensors in alphabetical order, which is that of every network: the order of a dict changes nothing."""
-    return tuple(sorted({sensor_of(view) for view in views}))
 
 
 class Stacks(nn.Module):

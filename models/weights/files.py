@@ -17,7 +17,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from floodfuse.models.conformal import Conformal
-from floodfuse.models.inputs.registry import INPUTS
+from floodfuse.models.inputs.registry import INPUTS, fingerprint
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.whole_file import write_whole
@@ -128,8 +128,7 @@ def _read(path: Path, weights: bool = False) -> tuple[Card, dict[str, Tensor]]:
 
 
 def _check(card: Card, path: Path) -> None:
-    known = INPUTS.get(card.inputs)
-    today = known.FINGERPRINT if known else None
+    today = fingerprint(card.inputs, card.views) if card.inputs in INPUTS else None
     if today != card.fingerprint:
         raise WeightsError(
             f"{path}: trained on inputs '{card.fingerprint}', and this version prepares '{today or 'no such'}'; train anew, or use "

@@ -9,6 +9,7 @@ import torch
 from floodfuse.harmonize.classes import EVIDENCE_NAMES
 from floodfuse.models.conformal import Conformal
 from floodfuse.models.inputs import evidence
+from floodfuse.models.inputs.registry import fingerprint
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.weights.files import Card, save
 
@@ -18,7 +19,7 @@ def write_untrained(file: Path, network: NetworkSettings, conformal: Conformal |
     card = Card(
         network=network,
         inputs="evidence",
-        fingerprint=evidence.FINGERPRINT,
+        fingerprint=fingerprint("evidence", evidence.CHANNELS),
         views=dict(evidence.CHANNELS),
         classes=EVIDENCE_NAMES,
         dataset="none",

@@ -37,15 +37,15 @@ from floodfuse.models.ablation import (
 )
 from floodfuse.models.ablation_scores import CloudTable, Result, ablate
 from floodfuse.models.evaluation import score_chips
-from floodfuse.models.inputs import backscatter, evidence, stretched
+from floodfuse.models.inputs import backscatter, evidence, measured, stretched
 from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.build import NetworkSettings, Strategy, build
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.networks.graybox import GrayBox
 from floodfuse.models.networks.physics import Physics
-from floodfuse.models.networks.views import sensor_of
 from floodfuse.models.predict import predict, prepared
 from floodfuse.models.scores import Scores, Tally
+from floodfuse.models.view_names import image_of, sensor_of
 
 W, FF, FH, FU, DF, DV, BS, U = EvidenceClass
 SIDE = 40
@@ -113,6 +113,11 @@ def of_evidence(name: str = "chip") -> Chip:
     hand = rng.uniform(0.0, 12.0, (SIDE, SIDE)).astype(np.float32)
     ground = evidence.stack_ground(prior, hand, rng.uniform(size=(SIDE, SIDE)) < 0.1)
     views[evidence.GROUND] = ground.astype(np.float16), np.ones((SIDE, SIDE), bool)
+    for view, part in measured.PARTS.items():
+        known = views[image_of(view)][1] & (rng.uniform(size=(SIDE, SIDE)) < 0.9)
+        middle, scale = (np.reshape(x, (-1, 1, 1)) for x in (part.middle, part.scale))
+        values = middle + scale * rng.normal(size=(len(part.middle), SIDE, SIDE))
+        views[view] = np.where(known, values, 0.0).astype(np.float16), known
     return Chip(name, name, views, rng.integers(0, CLASSES, (SIDE, SIDE)).astype(np.uint8))
 
 
@@ -391,6 +396,45 @@ def test_a_radar_lies_off_by_the_amount_alike_on_both_dates_and_somewhere_else_i
 
 
 # Noise.
+
+
+def test_a_cloud_hides_the_same_of_an_image_and_of_its_parts() -> None:
+    chip = of_evidence()
+    left = degraded(chip, Condition("cloud", SENSORS["evidence"], "optical", 50.0), "evidence")
+    image = left["optical/now"][1]
+    assert not np.array_equal(image, chip.views["optical/now"][1])
+    for part in ("optical/now:ndwi", "optical/now:mndwi"):
+        np.testing.assert_array_equal(left[part][1], image & chip.views[part][1])
+    assert left["c/now:vv"] is chip.views["c/now:vv"]
+
+
+def test_what_was_measured_is_as_far_off_as_the_evidence_of_it() -> None:
+    """1 dB where evidence is off by 1 nat, half of the variance alike in all pixels; an angle stays, and so does what was not seen."""
+    of_sensor = ("c/now", "c/now:vv", "c/now:vh", "c/now:change")
+    offsets, grains = [], []
+    for k in range(60):
+        chip = of_evidence(f"chip{k}")
+        left = degraded(chip, Condition("noise", SENSORS["evidence"], "c", 2.0), "evidence")
+        values, seen = left["c/now:vv"]
+        before, known = chip.views["c/now:vv"]
+        np.testing.assert_array_equal(seen, known)
+        off = (np.asarray(values, np.float32) - np.asarray(before, np.float32))[:, seen]
+        assert (np.abs(off[1]) < 0.02).all() and (np.asarray(values)[:, ~seen] == 0).all()
+        offsets.append(off[0].mean())
+        grains.append(off[0].std())
+        assert all(left[view] is not chip.views[view] for view in of_sensor)
+        assert left["l/now:hh"] is chip.views["l/now:hh"]
+    assert np.std(offsets) == pytest.approx(np.sqrt(2.0), rel=0.3)
+    assert np.mean(grains) == pytest.approx(np.sqrt(2.0), rel=0.05)
+
+
+def test_days_change_what_evidence_says_and_nothing_that_was_measured() -> None:
+    chip = of_evidence()
+    left = degraded(chip, Condition("age", SENSORS["evidence"], "c", 3.0), "evidence")
+    assert not np.array_equal(left["c/now"][0], chip.views["c/now"][0])
+    for part in ("c/now:vv", "c/now:vh", "c/now:change"):
+        for now, before in zip(left[part], chip.views[part], strict=True):
+            np.testing.assert_array_equal(now, before)
 
 
 def test_evidence_is_mistaken_by_the_spread_asked_for_half_of_it_alike_in_all_pixels() -> None:

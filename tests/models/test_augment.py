@@ -315,3 +315,54 @@ def test_settings_that_can_not_be_right_are_refused(wrong: dict[str, object]) ->
     """Of `drop`, at most one is lost, so that shares add up to 1 at most."""
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         AugmentSettings.model_validate(wrong)
+
+
+# ---- parts of an image
+
+PARTS = ("s1/after", "s1/after:change", "s1/after:vv", "s2/after")
+
+
+def test_parts_lose_the_piece_that_their_image_loses_and_no_other() -> None:
+    """What a cloud hides of an image it hides of all that the image holds."""
+    asked = AugmentSettings(crop=64, vary=0.0, holes=0.5)
+    lost, apart = 0, 0
+    for k in range(60):
+        views, _ = augmented(chip_of(views=PARTS), PLAIN, asked, (k,))
+        image = views["s1/after"].seen
+        for part in PARTS[1:3]:
+            np.testing.assert_array_equal(views[part].seen, image)
+        lost += not image.all()
+        apart += not np.array_equal(image, views["s2/after"].seen)
+    assert 15 < lost < 45 and apart > 15
+
+
+def test_parts_are_pictured_anew_with_their_image() -> None:
+    asked = AugmentSettings(crop=64, vary=0.5, holes=0.0)
+    anew = []
+    for k in range(60):
+        views, _ = augmented(chip_of(views=PARTS), Darker(), asked, (k,))
+        varied = {name: bool((np.asarray(view.values, np.float32) < 0).all()) for name, view in views.items()}
+        assert len({varied[part] for part in PARTS[:3]}) == 1
+        anew.append(varied["s1/after"])
+    assert 15 < sum(anew) < 45
+
+
+@pytest.mark.parametrize(
+    ("what", "left"),
+    [
+        ("s1/after:vv", {"s1/after", "s1/after:change", "s2/after"}),
+        ("s1/after", {"s2/after"}),
+        ("s1", {"s2/after"}),
+    ],
+)
+def test_an_image_is_lost_with_its_parts_and_a_part_alone(what: str, left: set[str]) -> None:
+    asked = AugmentSettings(crop=64, vary=0.0, holes=0.0, drop={what: 1.0})
+    assert set(augmented(chip_of(views=PARTS), PLAIN, asked, (1,))[0]) == left
+
+
+def test_views_that_are_not_taken_change_nothing_of_the_others() -> None:
+    busy = AugmentSettings(crop=64, vary=0.5, holes=0.5, drop={"s1": 0.3})
+    taken = ("s1/after", "s2/after")
+    for k in range(20):
+        whole = augmented(chip_of(views=PARTS), Darker(), busy, (k,), taken)
+        assert same(whole, augmented(chip_of(views=taken), Darker(), busy, (k,)))

@@ -18,6 +18,7 @@ from floodfuse.models.inputs import evidence as inputs
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.graybox import BOUND_NATS, GrayBox
 from floodfuse.models.networks.physics import Physics
+from floodfuse.models.view_names import image_of
 
 SIDE = 64
 WATER, SOIL = int(EvidenceClass.OPEN_WATER), int(EvidenceClass.BARE_SOIL)
@@ -28,8 +29,10 @@ def drawn(seed: int = 0) -> dict[str, Tensor]:
     """One chip of random evidence in every view, with holes; the ground is seen everywhere."""
     rng = np.random.default_rng(seed)
     batch = {}
+    of_image = {inputs.GROUND: np.ones((SIDE, SIDE), bool)}
     for view, channels in inputs.CHANNELS.items():
-        seen = np.ones((SIDE, SIDE), bool) if view == inputs.GROUND else rng.uniform(size=(SIDE, SIDE)) < 0.6
+        seen = rng.uniform(size=(SIDE, SIDE)) < 0.6
+        seen = of_image.setdefault(view, seen) if view in inputs.SAID else seen & of_image[image_of(view)]
         values = rng.normal(0.0, 2.0, (channels, SIDE, SIDE))
         stacked = np.concatenate([np.where(seen, values, 0.0), seen[None]])
         batch[view] = torch.from_numpy(stacked[None].astype(np.float32))

@@ -18,7 +18,8 @@ from floodfuse.models.networks.between import AcrossSensors, Between, Gates, Mee
 from floodfuse.models.networks.build import NetworkSettings, Strategy, build
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.networks.late import Late
-from floodfuse.models.networks.views import Batch, sensor_of, sensors_in, share_seen
+from floodfuse.models.networks.views import Batch, share_seen
+from floodfuse.models.view_names import sensor_of, sensors_in
 
 VIEWS = {"s1/before": 2, "s1/after": 2, "s2/before": 5, "s2/after": 5, "l/after": 3}
 SENSORS = ("l", "s1", "s2")

@@ -79,6 +79,14 @@ def test_evidence_that_was_not_seen_is_not_defended() -> None:
     assert float(evidence_term(torch.full((1, SIDE, SIDE), -3.0), views, FLOODED)) == 0.0
 
 
+def test_what_was_measured_is_no_evidence_to_be_defended() -> None:
+    views = {"c/now": radar(6.0), inputs.GROUND: ground(slope())}
+    part = torch.cat([torch.full((1, 2, SIDE, SIDE), 3.0), torch.ones((1, 1, SIDE, SIDE))], dim=1)
+    unsaying = torch.full((1, SIDE, SIDE), -3.0)
+    beside = evidence_term(unsaying, views | {"c/now:vv": part}, FLOODED)
+    assert torch.equal(beside, evidence_term(unsaying, views, FLOODED))
+
+
 def test_odds_of_water_are_those_of_the_softmax() -> None:
     scores = torch.randn((2, 8, 4, 4), generator=torch.Generator().manual_seed(0))
     water = torch.softmax(scores, dim=1)[:, :4].sum(dim=1)

@@ -24,6 +24,7 @@ from floodfuse.models.evaluation import score_chips
 from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.build import NetworkSettings, build
 from floodfuse.models.networks.fusion import FusionNetwork
+from floodfuse.models.predict import predict, prepared
 from floodfuse.models.train_settings import TrainSettings
 from floodfuse.models.training import Stopped, Training, TrainingError, rate_at
 from floodfuse.models.weights.files import Card, load, read_card
@@ -559,3 +560,38 @@ def test_chips_without_labels_can_not_be_scored() -> None:
     nowhere = Toy(6, labelled=slice(0, 0))
     with pytest.raises(ValueError, match="no chip has a labelled pixel"):
         score_chips(untrained(), nowhere, ("chip01",), INPUTS["stretched"])
+
+
+# ---- which views are learned from
+
+
+def test_a_network_learns_from_the_views_named_and_takes_no_others(tmp_path: Path) -> None:
+    few: dict[str, Any] = {
+        "views": ("s1/after", "s1/before"),
+        "augment": {"crop": 64, "drop": {"s1/before": 0.2}},
+    }
+    run = training(tmp_path / "few.safetensors", **few)
+    run.run(silent)
+    network, card = load(tmp_path / "few.safetensors")
+    assert card.views == {"s1/after": 2, "s1/before": 2} == network.stacks.views
+    chip = Toy(6).read("chip01")
+    assert "s2/after" in chip.views
+    radar = {name: view for name, view in chip.views.items() if name in card.views}
+    inputs = INPUTS["stretched"]
+    np.testing.assert_array_equal(
+        predict(network, prepared(chip.views, inputs)), predict(network, prepared(radar, inputs))
+    )
+    with pytest.raises(ValueError, match="no view that the network takes"):
+        predict(network, prepared(chip.views, inputs, ["s1"]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"views": ("s1/after", "s3/after")}, "views 's3/after': there is no such view; known are s1/after"),
+        ({"views": ("s1/before",)}, "augment.drop 's2'"),
+    ],
+)
+def test_views_that_are_not_there_are_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(TrainingError, match=said):
+        training(tmp_path / "w.safetensors", **changes)

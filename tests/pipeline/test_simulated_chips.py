@@ -30,8 +30,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> SimulatedChips:
 def test_a_chip_is_kept_and_comes_back_as_it_was_made(source: SimulatedChips, tmp_path: Path) -> None:
     first, again = source.read("00001"), source.read("00001")
     anew = SimulatedChips(tmp_path, "B", 5, 2).read("00001")
-    assert set(first.views) == set(inputs.CHANNELS)
-    for view, channels in inputs.CHANNELS.items():
+    changes = {"c/now:change", "l/now:change"}  # of chips with dry references, every fourth
+    assert set(first.views) == set(inputs.CHANNELS) - changes
+    assert set(source.read("00000").views) == set(inputs.CHANNELS)
+    for view, channels in {view: inputs.CHANNELS[view] for view in first.views}.items():
         assert first.views[view][0].shape == (channels, SIDE_PX, SIDE_PX)
         assert np.isfinite(first.views[view][0].astype(np.float32)).all()
         for other in (again, anew):

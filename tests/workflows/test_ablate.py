@@ -18,7 +18,7 @@ from floodfuse.harmonize.classes import EVIDENCE_NAMES
 from floodfuse.models.ablation import Condition, Test, conditions, degraded, unit_of
 from floodfuse.models.ablation_scores import Result
 from floodfuse.models.evaluation import score_chips
-from floodfuse.models.inputs.registry import INPUTS
+from floodfuse.models.inputs.registry import INPUTS, fingerprint
 from floodfuse.models.networks.build import NetworkSettings, Strategy, build
 from floodfuse.models.networks.graybox import GrayBox
 from floodfuse.models.networks.physics import Bayes
@@ -64,7 +64,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         if isinstance(network, GrayBox):
             torch.nn.init.normal_(network.correction.head.scores.weight, std=0.5)
         card = Card(
-            network=settings, inputs=inputs, fingerprint=INPUTS[inputs].FINGERPRINT, views=views, classes=tuple(classes),
+            network=settings, inputs=inputs, fingerprint=fingerprint(inputs, views), views=views, classes=tuple(classes),
             dataset="none", split="none", licence="made by a test", command="none", seed=4, epoch=0, learning=0,
             choosing=(), judging=(), scores={},
         )  # fmt: skip

@@ -87,7 +87,7 @@ def test_what_is_left_out_is_named_and_makes_more_careful(calibrate: Program, tm
             "intermediate",
             "w.safetensors",
             ("--without", "radar"),
-            ("without 'radar'", "known are c, ground, l, optical"),
+            ("without 'radar'", "known are c, c/now, ground"),
         ),
         ("intermediate", "w.safetensors", ("--pool", "median"), ("pool 'median'", "not of late fusion")),
         ("none.safetensors", "w.safetensors", (), ("none.safetensors",)),

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from floodfuse.models.inputs.registry import INPUTS
-from floodfuse.models.networks.views import sensor_of
+from floodfuse.models.view_names import sensor_of
 from floodfuse.models.weights.files import read_card
 from floodfuse.pipeline.datasets import DATASETS
 from floodfuse.workflows.experiment import load_experiment

@@ -15,7 +15,7 @@ import yaml
 from numpy.typing import NDArray
 
 from floodfuse.models.inputs.registry import INPUTS
-from floodfuse.models.networks.views import sensor_of
+from floodfuse.models.view_names import sensor_of
 from floodfuse.models.weights.files import read_card
 from floodfuse.workflows.experiment import load_experiment
 
