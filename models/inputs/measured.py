@@ -58,12 +58,15 @@ PARTS = {
 }
 CHANNELS = {view: len(part.middle) for view, part in PARTS.items()}
 _FURTHEST = 4.0
+VERSION = "measured/1"
+"""Of what the quantities are, as `pipeline.measured` makes them; another one refuses weights that took the old."""
 
 
 def fingerprint(views: Iterable[str]) -> str:
     """How the parts among these views are prepared; empty where there are none."""
     parts = {view: PARTS[view] for view in sorted(views) if view in PARTS}
-    return "; ".join(f"{view} (x - {part.middle}) / {part.scale}" for view, part in parts.items())
+    told = ", ".join(f"{view} (x - {part.middle}) / {part.scale}" for view, part in parts.items())
+    return f"{VERSION}: {told}" if parts else ""
 
 
 def prepare(view: str, values: NDArray[np.generic], seen: NDArray[np.bool_]) -> Float32:

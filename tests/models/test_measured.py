@@ -95,7 +95,7 @@ def test_a_fingerprint_names_the_parts_that_are_taken_and_no_others() -> None:
     assert fingerprint("stretched", INPUTS["stretched"].CHANNELS) == INPUTS["stretched"].FINGERPRINT
     with_two = fingerprint("evidence", [*evidence.SAID, "c/now:vv", "optical/now:ndwi"])
     assert with_two == (
-        f"{evidence.FINGERPRINT}; c/now:vv (x - (-12.0, 38.0)) / (7.0, 8.0); optical/now:ndwi (x - (0.0,)) / (0.5,)"
+        f"{evidence.FINGERPRINT}; measured/1: c/now:vv (x - (-12.0, 38.0)) / (7.0, 8.0), optical/now:ndwi (x - (0.0,)) / (0.5,)"
     )
     assert with_two == fingerprint("evidence", ["optical/now:ndwi", "c/now:vv", *evidence.SAID])
 
