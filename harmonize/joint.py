@@ -90,13 +90,13 @@ def _densities(  # pragma: no cover
     nodes: Float, weights: Float, per_db: float, out: Float,
 ) -> None:  # fmt: skip
     """p per dB of total power at each level: out (level, power)."""
+    log_power = np.log(power)
     for m in range(level_db.size):
         for t in range(nodes.size):
             mean = 10.0 ** ((level_db[m] + sd_db * nodes[t]) / 10.0) + noise
             constant = looks * np.log(looks / mean) - log_gamma
             for i in range(power.size):
-                s = power[i]
-                out[m, i] += weights[t] * np.exp(constant + looks * (np.log(s) - s / mean)) * per_db
+                out[m, i] += weights[t] * np.exp(constant + looks * (log_power[i] - power[i] / mean)) * per_db
 
 
 def _given_latent(floor: Floor, level_db: Float, sd_db: float, looks: float, incidence_deg: float) -> Float:
