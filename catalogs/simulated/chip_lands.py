@@ -1,7 +1,8 @@
-"""Countries in which a chip may lie: the valley of a river, polders, hollows, and a coast.
+"""Countries in which a chip may lie: the valley of a river, polders, hollows, a coast, and paddies.
 
 In polders a dike keeps one compartment dry beside another that is under water, and among hollows water stands wherever it
-can't run off: height above ordinary water tells less of a flood there than in valleys and at coasts.
+can't run off: height above ordinary water tells less of a flood there than in valleys and at coasts. In paddies wet fields lie beside dry
+ones, with bunds and roads between them. No set of `mixed` chips has paddies: they are country that networks have not seen.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ class Land(StrEnum):
     POLDERS = "polders"  # fields at levels of their own behind dikes
     HOLLOWS = "hollows"  # hummocks and ponds without a river
     COAST = "coast"  # marsh and creeks rising slowly from a sea
+    PADDIES = "paddies"  # irrigated fields behind bunds, each under water or not by a gate of its own
+
+
+OF_MIXED = (Land.VALLEY, Land.POLDERS, Land.HOLLOWS, Land.COAST)
+"""Countries of `mixed` chips."""
 
 
 class Relief(NamedTuple):
@@ -69,8 +75,8 @@ class Noise(NamedTuple):
 
 
 def draw_land(rng: np.random.Generator) -> Land:
-    """One country of all, each as likely."""
-    return list(Land)[int(rng.integers(len(Land)))]
+    """One country of `OF_MIXED`, each as likely."""
+    return OF_MIXED[int(rng.integers(len(OF_MIXED)))]
 
 
 def valley(river: tuple[FloatArray, float], noise: Noise, rng: np.random.Generator) -> Relief:
@@ -95,8 +101,9 @@ def polders(parcels: Parcels, noise: Noise, rng: np.random.Generator) -> Relief:
     level = rng.normal(0.0, rng.uniform(0.15, 0.5), PARCEL_KINDS).astype(np.float32)
     hand = np.float32(1.6) + level[parcels.number] + np.float32(0.35) * noise.swamps
     hand += np.float32(0.12) * noise.hollows + np.float32(0.06) * noise.grain
-    dike = maximum_filter(compartment, 3) != minimum_filter(compartment, 3)
-    hand[dike | (np.abs(distance - half_width - 4.0) < 1.5)] += np.float32(rng.uniform(0.5, 3.0))
+    hand[_edges(compartment, 3) | (np.abs(distance - half_width - 4.0) < 1.5)] += np.float32(
+        rng.uniform(0.5, 3.0)
+    )
     spared = rng.random(PARCEL_KINDS) < rng.uniform(0.1, 0.6)
     held = rng.normal(0.0, 0.4, PARCEL_KINDS) + _SPARED_M * spared
     return _relief(hand, permanent, distance - half_width, held.astype(np.float32)[compartment])
@@ -127,6 +134,28 @@ def coast(noise: Noise, rng: np.random.Generator) -> Relief:
     dunes = np.float32(rng.uniform(1.0, 5.0) * (rng.random() < 0.4))
     hand += dunes * np.exp(-(((inland - np.float32(10.0)) / np.float32(4.0)) ** 2))
     return _relief(hand, permanent, inland, np.zeros_like(hand))
+
+
+def paddies(parcels: Parcels, noise: Noise, rng: np.random.Generator) -> Relief:
+    """Level fields in terraces of decimetres, with bunds around each and roads between blocks of them; ponds here and there."""
+    side = len(noise.grain)
+    permanent = noise.swamps > rng.uniform(2.0, 4.0)
+    terrace = rng.normal(0.0, rng.uniform(0.05, 0.3), PARCEL_KINDS).astype(np.float32)
+    hand = np.float32(1.2) + terrace[parcels.number] + np.float32(rng.uniform(0.1, 0.4)) * noise.hills
+    hand += np.float32(0.03) * noise.hollows + np.float32(0.03) * noise.grain
+    hand[_edges(parcels.number, 2)] += np.float32(rng.uniform(0.2, 0.6))
+    hand[_edges(number_fields(side, (20.0, 70.0), (30.0, 120.0), rng), 3)] += np.float32(
+        rng.uniform(0.5, 1.5)
+    )
+    shut = rng.random(PARCEL_KINDS) < rng.uniform(0.2, 0.6)
+    held = rng.normal(0.0, 0.1, PARCEL_KINDS) + _SPARED_M * shut
+    return _relief(hand, permanent, np.full_like(hand, _NO_SHORE_PX), held.astype(np.float32)[parcels.number])
+
+
+def _edges(number: npt.NDArray[np.int32], width_px: int) -> npt.NDArray[np.bool_]:
+    """Where pieces of ground of different numbers meet."""
+    edges: npt.NDArray[np.bool_] = maximum_filter(number, width_px) != minimum_filter(number, width_px)
+    return edges
 
 
 def _relief(

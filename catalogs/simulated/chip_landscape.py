@@ -128,6 +128,8 @@ def make_ground(
 def _elsewhere(land: Land, parcels: Parcels, noise: Noise, rng: np.random.Generator) -> Relief:
     if land is Land.POLDERS:
         return chip_lands.polders(parcels, noise, rng)
+    if land is Land.PADDIES:
+        return chip_lands.paddies(parcels, noise, rng)
     return chip_lands.hollows(noise, rng) if land is Land.HOLLOWS else chip_lands.coast(noise, rng)
 
 

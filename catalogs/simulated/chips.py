@@ -100,7 +100,7 @@ def simulate_chip(
     dry
         Without a flood: only usual water is water.
     land
-        In which country, of `LANDS`; "mixed" is any of them, as the seed has it.
+        In which country, of `LANDS`; "mixed" is any of `chip_lands.OF_MIXED`, as the seed has it.
 
     Raises
     ------

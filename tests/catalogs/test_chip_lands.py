@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from floodfuse.catalogs.simulated.chip_lands import Land
+from floodfuse.catalogs.simulated.chip_lands import OF_MIXED, Land
 from floodfuse.catalogs.simulated.chip_landscape import Ground, make_ground
 from floodfuse.catalogs.simulated.chips import LANDS, MIXED, chip_seed, simulate_chip
 from floodfuse.catalogs.simulated.cover import WATER
@@ -61,7 +61,7 @@ def test_a_generator_gives_the_same_fields_in_every_country_and_a_valley_unless_
 def test_height_tells_the_flood_in_valleys_and_less_elsewhere() -> None:
     told = {land: np.mean([_height_tells(_ground(seed, land)) for seed in SEEDS]) for land in Land}
     assert told[Land.VALLEY] > 0.97
-    assert told[Land.POLDERS] < 0.85 and told[Land.HOLLOWS] < 0.95
+    assert told[Land.POLDERS] < 0.85 and told[Land.HOLLOWS] < 0.95 and told[Land.PADDIES] < 0.85
 
 
 def test_in_polders_a_dike_keeps_lower_ground_dry() -> None:
@@ -74,6 +74,22 @@ def test_in_polders_a_dike_keeps_lower_ground_dry() -> None:
     assert np.mean(lower_but_dry) > 0.1
 
 
+def test_in_paddies_a_dry_strip_lies_between_wet_fields() -> None:
+    """Narrow ground that stands out: dry where a step of 3 px to one side and to the other leads into water."""
+    strips, changes = [], []
+    for seed in SEEDS:
+        ground = _ground(seed, Land.PADDIES)
+        wet, field = ground.depth > 0.0, ground.parcels.number
+        between = np.zeros_like(wet)
+        for axis in (0, 1):
+            between |= np.roll(wet, 3, axis) & np.roll(wet, -3, axis)
+        strips.append((between & ~wet).sum() / max(between.sum(), 1))
+        apart = field[:, 8:] != field[:, :-8]
+        changes.append((wet[:, 8:] != wet[:, :-8])[apart].mean() / max(wet.mean(), 1e-3))
+    assert np.mean(strips) > 0.1, "bunds"
+    assert np.mean(changes) > 0.5, "of neighbouring fields often only one is under water"
+
+
 def test_any_of_them_is_drawn_by_the_seed() -> None:
     found = []
     for number in range(24):
@@ -83,7 +99,7 @@ def test_any_of_them_is_drawn_by_the_seed() -> None:
             same = simulate_chip(chip_seed(3, number), size=64, land=chip.land)
             np.testing.assert_array_equal(chip.truth, same.truth)
             np.testing.assert_array_equal(chip.sentinel1.gamma0["vv"], same.sentinel1.gamma0["vv"])
-    assert set(found) == set(Land)
+    assert set(found) == set(OF_MIXED) == set(Land) - {Land.PADDIES}
     assert simulate_chip(0, size=64).land == Land.VALLEY
 
 
