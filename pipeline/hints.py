@@ -17,11 +17,11 @@ from floodfuse.harmonize import advisory
 from floodfuse.harmonize.change import total_power_db
 from floodfuse.harmonize.densities import CROSS_POLARIZED, channel_name
 from floodfuse.harmonize.dry_level import DryLevel
-from floodfuse.harmonize.evidence import aggregate
 from floodfuse.harmonize.radiometry import PALSAR2_GHZ, SENTINEL1_GHZ
 from floodfuse.harmonize.water import WaterChannel
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.ingest.interference import striped
+from floodfuse.pipeline.measured import mean_power
 
 Float32 = NDArray[np.float32]
 Hints = dict[str, Float32]
@@ -54,7 +54,7 @@ def drop_db(acquisition: Acquisition, node: xr.Dataset, dry: DryLevel | None) ->
     if dry is None:
         return np.full(theta.shape, np.nan, np.float32)
     floor = 10.0 ** (acquisition.nesz_db[pol] / 10.0) if acquisition.noise_removed else 0.0
-    return np.asarray(dry.level_db - total_power_db(_mean(node[pol].values), floor, theta), np.float32)
+    return np.asarray(dry.level_db - total_power_db(mean_power(node[pol].values), floor, theta), np.float32)
 
 
 def _of_radar(acquisition: Acquisition, node: xr.Dataset, grid: Grid) -> Hints:
@@ -64,7 +64,7 @@ def _of_radar(acquisition: Acquisition, node: xr.Dataset, grid: Grid) -> Hints:
     square = np.ones((2 * advisory.NEARBY_PX + 1,) * 2, bool)
     found: Hints = {"near_hidden": binary_dilation(node["hidden"].values, square).astype(np.float32)}
     for pol in acquisition.polarizations:
-        name, power = channel_name(band, pol), _mean(node[pol].values)
+        name, power = channel_name(band, pol), mean_power(node[pol].values)
         seen = np.isfinite(power) & np.isfinite(theta)
         if name in CROSS_POLARIZED:
             found[f"{band.lower()}_canopy"] = _where(
@@ -80,10 +80,6 @@ def _of_radar(acquisition: Acquisition, node: xr.Dataset, grid: Grid) -> Hints:
     if band == "L":
         found["striped"] = striped(acquisition, grid).astype(np.float32)
     return found
-
-
-def _mean(power: Float32) -> Float32:
-    return aggregate(power[..., None])[..., 0]
 
 
 def _where(seen: NDArray[np.bool_], values: NDArray[np.generic]) -> Float32:

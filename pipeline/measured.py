@@ -46,6 +46,11 @@ def measured_of(acquisition: Acquisition, node: xr.Dataset, dry: Sequence[DryLev
     )
 
 
+def mean_power(power: Float32) -> Float32:
+    """Linear power, (y, x), averaged over the window over which evidence is."""
+    return aggregate(power[..., None])[..., 0]
+
+
 def radar_parts(
     band: str,
     gamma0: Mapping[str, Float32],
@@ -64,7 +69,7 @@ def radar_parts(
     dry_db : dry level of the co-polarization, dB of total power; None without references
     """
     total = {
-        pol: total_power_db(aggregate(power[..., None])[..., 0], subtracted[pol], incidence_deg)
+        pol: total_power_db(mean_power(power), subtracted[pol], incidence_deg)
         for pol, power in gamma0.items()
         if pol in (_CO[band], _CROSS[band])
     }

@@ -11,7 +11,7 @@ from torch import Tensor
 from floodfuse.models.inputs import evidence, measured
 from floodfuse.models.inputs.registry import INPUTS, fingerprint
 from floodfuse.models.networks.build import NetworkSettings, Strategy, build
-from floodfuse.models.networks.physics import Bayes
+from floodfuse.models.networks.physics import Bayes, Physics
 from floodfuse.models.networks.views import Stacks
 from floodfuse.models.view_names import image_of, names_of, sensor_of
 
@@ -24,8 +24,7 @@ def values_of(view: str, seed: int = 0) -> NDArray[np.float32]:
     """Ordinary values of a part in its own units."""
     part, rng = measured.PARTS[view], np.random.default_rng(seed)
     of_order_one = rng.normal(0.0, 1.0, (len(part.middle), SIDE, SIDE))
-    each = (np.reshape(x, (-1, 1, 1)) for x in (part.scale, part.middle))
-    scale, middle = each
+    scale, middle = (np.reshape(x, (-1, 1, 1)) for x in (part.scale, part.middle))
     return np.asarray(of_order_one * scale + middle, np.float32)
 
 
@@ -111,8 +110,6 @@ def test_bayes_rule_lets_what_was_measured_be() -> None:
 
 @pytest.mark.parametrize("fold", [1, 2])
 def test_a_gray_box_that_has_learned_nothing_is_bayes_rule_whatever_was_measured(fold: int) -> None:
-    from floodfuse.models.networks.physics import Physics
-
     settings = NetworkSettings(
         strategy="graybox", encoder="tu-test_resnet", decoder=(16, 8, 8, 8, 8), fold=2 if fold == 2 else 1
     )
