@@ -205,6 +205,10 @@ class Acquisition(BaseModel):
             return None
         return self.shift.east_m or 0.0, self.shift.north_m or 0.0
 
+    def noise_subtracted(self, pol: str) -> float:
+        """Noise floor that is missing from the values of a polarization, linear sigma0; 0 where it was left in."""
+        return 10.0 ** (self.nesz_db[pol] / 10.0) if self.noise_removed else 0.0
+
     @property
     def outline(self) -> shapely.geometry.base.BaseGeometry:
         """The footprint as a valid geometry, longitude and latitude in degrees."""

@@ -53,8 +53,8 @@ def drop_db(acquisition: Acquisition, node: xr.Dataset, dry: DryLevel | None) ->
     pol, theta = acquisition.polarizations[0], node["incidence"].values
     if dry is None:
         return np.full(theta.shape, np.nan, np.float32)
-    floor = 10.0 ** (acquisition.nesz_db[pol] / 10.0) if acquisition.noise_removed else 0.0
-    return np.asarray(dry.level_db - total_power_db(mean_power(node[pol].values), floor, theta), np.float32)
+    total = total_power_db(mean_power(node[pol].values), acquisition.noise_subtracted(pol), theta)
+    return np.asarray(dry.level_db - total, np.float32)
 
 
 def _of_radar(acquisition: Acquisition, node: xr.Dataset, grid: Grid) -> Hints:

@@ -36,11 +36,11 @@ def measured_of(acquisition: Acquisition, node: xr.Dataset, dry: Sequence[DryLev
     if acquisition.sensor is Sensor.SENTINEL2:
         swir = node["swir"].values if "swir" in node else None
         return optical_parts(node["green"].values, node["nir"].values, swir)
-    removed = acquisition.noise_removed
+    pols = acquisition.polarizations
     return radar_parts(
         acquisition.band,
-        {pol: node[pol].values for pol in acquisition.polarizations},
-        {pol: 10.0 ** (level / 10.0) if removed else 0.0 for pol, level in acquisition.nesz_db.items()},
+        {pol: node[pol].values for pol in pols},
+        {pol: acquisition.noise_subtracted(pol) for pol in pols},
         node["incidence"].values,
         dry[0].level_db if dry and dry[0] is not None else None,
     )

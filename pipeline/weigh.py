@@ -158,8 +158,7 @@ def _radar(
         node = _filtered(acquisition, node, grid, looks, _FILTERS[despeckle])
         looks *= speckle.effective_samples(speckle.WINDOW_PX, grid.metres_per_pixel)
     table = _table(acquisition, channels, looks)
-    removed = acquisition.noise_removed
-    subtracted = [10.0 ** (acquisition.nesz_db[pol] / 10.0) if removed else 0.0 for pol in channels.values()]
+    subtracted = [acquisition.noise_subtracted(pol) for pol in channels.values()]
     powers = [node[pol].values for pol in channels.values()]
     nats = radar_evidence(powers, subtracted, angle, table, acquisition.water_incidence_deg)
     if dry and despeckle not in _FILTERS:
