@@ -6,6 +6,8 @@
     fw_iou          sum over classes of their share of the truth times IoU
     iou_flood       IoU of all flooded classes as one
     f1_flood        its F1
+    iou_flood_best  the highest IoU of flood by any threshold on its probability, in thousandths, and
+    best_from       that threshold: where it lies far below 0.5, a map misses water of which the probability does tell
     ece, brier      of the probability of a flood (`flood_scores`)
 
 Pixels are called as maps call them (`decision`). Unlabelled ones (255) count nowhere. Source of the first: Drakonakis et al. (2022).
@@ -38,6 +40,8 @@ class Scores(NamedTuple):
     fw_iou: float
     iou_flood: float
     f1_flood: float
+    iou_flood_best: float
+    best_from: float
     ece: float
     brier: float
     tiles: int
@@ -155,6 +159,7 @@ class Tally:
         flood = self._flood.scores()
         flood_iou = 1.0 if flood.iou is None else flood.iou
         by_group = {name: self._of(members) for name, members in self.groups.items()}
+        best_iou, best_from = _best_threshold(*self._water)
         return Scores(
             miou_tile=float(np.mean(self._tile_ious)),
             miou_global=float(iou[there].mean()),
@@ -162,6 +167,8 @@ class Tally:
             fw_iou=float((share * np.where(there, iou, 0.0)).sum()),
             iou_flood=flood_iou,
             f1_flood=2.0 * flood_iou / (1.0 + flood_iou),
+            iou_flood_best=best_iou,
+            best_from=best_from,
             ece=flood.ece,
             brier=flood.brier,
             tiles=len(self._tile_ious),
@@ -184,6 +191,16 @@ def _by_probability(probability: Float, true: NDArray[np.bool_]) -> NDArray[np.i
     """(2, bin), pixels that are not of a kind, and those that are, by its probability."""
     level = np.minimum((probability * PROBABILITY_BINS).astype(np.int64), PROBABILITY_BINS - 1)
     return np.bincount(true * PROBABILITY_BINS + level, minlength=2 * PROBABILITY_BINS).reshape(2, -1)
+
+
+def _best_threshold(dry: NDArray[np.int64], flooded: NDArray[np.int64]) -> tuple[float, float]:
+    """The highest IoU of flood by any threshold, and the highest such threshold; 1 and 1 where nothing is flooded."""
+    if not flooded.any():
+        return 1.0, 1.0
+    right, wrong = (counts[::-1].cumsum() for counts in (flooded, dry))
+    iou = right / (flooded.sum() + wrong)
+    best = int(iou.argmax())
+    return float(iou[best]), 1.0 - (best + 1) / PROBABILITY_BINS
 
 
 def _recall_at(precision: float, false: NDArray[np.int64], true: NDArray[np.int64]) -> float:

@@ -20,6 +20,8 @@ _ROWS = {
     "miou_global": "mean IoU, all pixels",
     "iou_flood": "flood, IoU",
     "f1_flood": "flood, F1",
+    "iou_flood_best": "flood, IoU by the best threshold",
+    "best_from": "that threshold, where maps have 0.5",
     "pixel_accuracy": "pixels right",
     "fw_iou": "IoU weighted by frequency",
     "ece": "calibration error",

@@ -153,6 +153,22 @@ def test_recall_at_a_precision_is_the_best_that_any_threshold_has(seed: int, pre
         assert found[name] == pytest.approx(max(recalls, default=0.0 if is_true.any() else 1.0), abs=1e-12)
 
 
+@reproducible
+@given(seed=st.integers(0, 10_000))
+def test_the_best_threshold_is_the_best_of_all(seed: int) -> None:
+    chips = chips_of(seed)
+    found = scored(chips, NAMES)
+    wet = np.concatenate([truth[truth != UNLABELLED] > 0 for _, truth in chips])
+    share = np.concatenate([share[1:, truth != UNLABELLED].sum(axis=0) for share, truth in chips])
+    level = np.floor(share * 1000)
+    ious = [(wet & (level >= k)).sum() / (wet | (level >= k)).sum() for k in range(1000)] if wet.any() else [1.0]
+    assert found.iou_flood_best == pytest.approx(max(ious), abs=1e-12)
+    if wet.any():
+        assert ious[round(found.best_from * 1000)] == pytest.approx(max(ious), abs=1e-12)
+    else:
+        assert found.best_from == 1.0
+
+
 def test_two_by_two_pixels_by_hand() -> None:
     """Truth 0 1 / 1 unlabelled; flood is given 0.1, 0.9, 0.3 and 1: one hit, one miss, one rightly dry."""
     flood = np.array([[0.1, 0.9], [0.3, 1.0]])
@@ -164,6 +180,7 @@ def test_two_by_two_pixels_by_hand() -> None:
     assert found.miou_tile == found.miou_global == found.iou_flood == found.fw_iou == 0.5
     assert found.pixel_accuracy == pytest.approx(2 / 3)
     assert found.f1_flood == pytest.approx(2 / 3)
+    assert (found.iou_flood_best, found.best_from) == (1.0, pytest.approx(0.3))
     assert found.ece == pytest.approx((0.1 + 0.1 + 0.7) / 3)  # each in a bin of its own
     assert found.brier == pytest.approx((0.01 + 0.01 + 0.49) / 3)
     assert (found.tiles, found.pixels) == (1, 3)
@@ -200,7 +217,8 @@ def test_the_order_of_chips_changes_nothing(seed: int, data: st.DataObject) -> N
     one, other = scored(chips), scored([chips[k] for k in order])
     for name in NUMBERS:
         assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-12), name
-    assert one[8:] == other[8:]  # counts, and scores from counts, to the last bit
+    counted = set(Scores._fields) - set(NUMBERS)  # counts, and scores from counts, to the last bit
+    assert {name: getattr(one, name) for name in counted} == {name: getattr(other, name) for name in counted}
 
 
 @reproducible
