@@ -552,7 +552,7 @@ def test_low_ground_holds_its_flood_longer() -> None:
 
 
 def scores_of(iou: float) -> Scores:
-    return Scores(0.0, 0.0, 0.0, 0.0, iou, 0.0, 0.0, 0.0, 1, 1, {}, {}, {})
+    return Scores(0.0, 0.0, 0.0, 0.0, iou, 0.0, iou, 0.5, 0.0, 0.0, 1, 1, {}, {}, {})
 
 
 def results_of(table: Mapping[tuple[str, float], float]) -> list[Result]:

@@ -307,7 +307,7 @@ def results_of(inputs: str, weights: int) -> list[Result]:
     for number in range(weights):
         for k, condition in enumerate(conditions(sensors, inputs)):
             iou = 0.4 + 0.05 * number + 0.1 * len(condition.subset) - 0.001 * condition.amount - 1e-4 * k
-            scores = Scores(0.5, 0.5, 0.5, 0.5, iou, 0.5, 0.1, 0.1, 3, 3, {}, {}, {})
+            scores = Scores(0.5, 0.5, 0.5, 0.5, iou, 0.5, iou, 0.5, 0.1, 0.1, 3, 3, {}, {}, {})
             found.append(Result(f"net{number}", condition, scores))
     return found
 
