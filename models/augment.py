@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from scipy.ndimage import zoom
 
 from floodfuse.models.chips import LabelledChip, View
-from floodfuse.models.inputs.registry import Inputs
+from floodfuse.models.inputs.registry import Inputs, completed
 from floodfuse.models.view_names import image_of, names_of
 
 _HOLE_CELLS = (3, 9)
@@ -80,7 +80,7 @@ def augmented(
                 seen = seen & ~lost
             if name not in dropped:
                 views[name] = View(inputs.prepare(name, values, seen), seen)
-    return views, _turned(chip.truth[window], turn, flip)
+    return completed(inputs, views), _turned(chip.truth[window], turn, flip)
 
 
 def _window(shape: tuple[int, ...], side: int, rng: np.random.Generator) -> tuple[slice, slice]:

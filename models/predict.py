@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from floodfuse.models.chips import View
-from floodfuse.models.inputs.registry import Inputs
+from floodfuse.models.inputs.registry import Inputs, completed
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.view_names import names_of
 
@@ -31,11 +31,12 @@ def prepared(
     dropped: Collection[str] = (),
 ) -> dict[str, View]:
     """Views as channels of a network, without those dropped, named by view (`s2/after`, whose parts go with it) or sensor (`s2`)."""
-    return {
+    images = {
         name: View(inputs.prepare(name, values, seen), seen)
         for name, (values, seen) in sorted(views.items())
         if not any(called in dropped for called in names_of(name))
     }
+    return completed(inputs, images, dropped)
 
 
 @torch.inference_mode()

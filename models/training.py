@@ -221,14 +221,26 @@ class Training:
 
     def _channels(self) -> dict[str, int]:
         """Channels by view, of all that are learned from."""
-        there = {view: n for view, n in self.inputs.CHANNELS.items() if view in self.source.views}
+        images = set(self.source.views)
+        there = {
+            view: n
+            for view, n in self.inputs.CHANNELS.items()
+            if images.issuperset(self.inputs.TOGETHER.get(view, (view,)))
+        }
         asked = self.settings.views
-        for view in asked or ():
+        if asked is None:
+            return there
+        for view in asked:
             if view not in there:
                 raise TrainingError(
                     f"views '{view}': there is no such view; known are {', '.join(sorted(there))}"
                 )
-        return there if asked is None else {view: n for view, n in there.items() if view in asked}
+            lacking = [image for image in self.inputs.TOGETHER.get(view, ()) if image not in asked]
+            if lacking:
+                raise TrainingError(
+                    f"views '{view}': is told by {lacking[0]}, which is not among them; add it"
+                )
+        return {view: n for view, n in there.items() if view in asked}
 
     def _check_names(self) -> None:
         """What is dropped and left out must be there, and something must be left."""

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from floodfuse.models.inputs import backscatter, evidence, measured, stretched
+from floodfuse.models.chips import View
+from floodfuse.models.inputs import backscatter, changes, evidence, measured, stretched
+from floodfuse.models.view_names import names_of
 
 
 class Inputs(Protocol):
-    """A radiometry: what is made of its images, and how they vary. A module that has these names will do."""
+    """A radiometry: what is made of its images, and how they vary. A module that has these names will do.
+
+    Attributes
+    ----------
+    CHANNELS : of every view that a network may take
+    TOGETHER : views that no image holds, and the views that tell them together
+    """
 
     FINGERPRINT: str
     CHANNELS: Mapping[str, int]
+    TOGETHER: Mapping[str, tuple[str, ...]]
 
     def prepare(self, view: str, values: NDArray[np.generic], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Channels of a view for a network."""
@@ -23,6 +32,10 @@ class Inputs(Protocol):
 
     def vary(self, view: str, values: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.float32]:
         """The view as it might have been."""
+        ...
+
+    def together(self, view: str, told_by: Mapping[str, View]) -> View:
+        """A view of `TOGETHER`, of the prepared views that tell it; asked for by those who have any."""
         ...
 
 
@@ -33,7 +46,19 @@ INPUTS: dict[str, Inputs] = {
 }
 
 
+def completed(inputs: Inputs, images: Mapping[str, View], dropped: Collection[str] = ()) -> dict[str, View]:
+    """Prepared images and what they tell together: all views of a chip that a network may take, without those dropped."""
+    views = dict(images)
+    for view, parents in inputs.TOGETHER.items():
+        if all(parent in images for parent in parents) and not any(
+            name in dropped for name in names_of(view)
+        ):
+            views[view] = inputs.together(view, {parent: images[parent] for parent in parents})
+    return views
+
+
 def fingerprint(inputs: str, views: Iterable[str]) -> str:
     """How views of these inputs, by their name in `INPUTS`, are prepared; two that are the same may be exchanged."""
-    parts = measured.fingerprint(views)
-    return INPUTS[inputs].FINGERPRINT + (f"; {parts}" if parts else "")
+    named = tuple(views)
+    told = INPUTS[inputs].FINGERPRINT, measured.fingerprint(named), changes.fingerprint(named)
+    return "; ".join(part for part in told if part)

@@ -3,20 +3,27 @@
 The radiometry is gone: a stretch of each radar image by its own darkest and brightest pixel moves with what is in the
 picture, so levels of two dates can't be compared. Networks get each image as it is and renormalised by its own median and
 spread, and in training every image is stretched anew, at random, so that no absolute level is worth learning. Optical
-composites keep a common scale but carry no cloud mask: haze and cloud are laid over them in training, unmasked.
+composites keep a common scale but carry no cloud mask: haze and cloud are laid over them in training, unmasked. Of both dates
+of a sensor together a view of its own tells what changed beyond either stretch (`changes`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
+from floodfuse.models.chips import View
+from floodfuse.models.inputs import changes
+
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 FINGERPRINT = "stretched/1: uint8 / 255; radar: level, (x - median) / spread; optical: B11 B8 B3, NDWI, MNDWI"
-CHANNELS = {"s1/before": 2, "s1/after": 2, "s2/before": 5, "s2/after": 5}
+TOGETHER = {"s1/change": ("s1/before", "s1/after"), "s2/change": ("s2/before", "s2/after")}
+CHANNELS = {"s1/before": 2, "s1/after": 2, "s1/change": 1, "s2/before": 5, "s2/after": 5, "s2/change": 3}
 RAW_CHANNELS = {"s1/before": 1, "s1/after": 1, "s2/before": 3, "s2/after": 3}
 _FULL = np.float32(255.0)
 _NORMAL_IQR = 1.349  # interquartile range of a standard normal variable
@@ -62,6 +69,13 @@ def prepare(view: str, values: NDArray[np.generic], seen: Bool) -> Float32:
     ndwi = (green - nir) / (green + nir + _REFLECTANCE_FLOOR)
     mndwi = (green - swir) / (green + swir + _REFLECTANCE_FLOOR)
     return np.concatenate([(x - _MIDDLE) / _SCALE, ndwi[None], mndwi[None]]).astype(np.float32)
+
+
+def together(view: str, told_by: Mapping[str, View]) -> View:
+    """What changed between two dates, in each band; seen where both were."""
+    before, after = (told_by[image] for image in TOGETHER[view])
+    first, second = (np.asarray(image.values[: CHANNELS[view]], np.float32) for image in (before, after))
+    return View(*changes.change(first, second, before.seen & after.seen))
 
 
 def vary(view: str, values: NDArray[np.generic], rng: np.random.Generator) -> Float32:

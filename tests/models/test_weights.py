@@ -27,7 +27,7 @@ def card_of(strategy: Strategy = "early", **changes: object) -> Card:
         "network": {"strategy": strategy, "encoder": "tu-test_resnet", "decoder": (16, 8, 8, 8, 8)},
         "inputs": "stretched",
         "fingerprint": stretched.FINGERPRINT,
-        "views": stretched.CHANNELS,
+        "views": {name: stretched.CHANNELS[name] for name in stretched.RAW_CHANNELS},
         "classes": ("dry", "flood"),
         "dataset": "toy",
         "split": "train",
@@ -60,6 +60,7 @@ def chip() -> dict[str, View]:
     return {
         name: View(rng.normal(size=(n, 32, 40)).astype(np.float32), rng.random((32, 40)) < 0.8)
         for name, n in stretched.CHANNELS.items()
+        if name in stretched.RAW_CHANNELS
     }
 
 

@@ -1,0 +1,114 @@
+"""What two pictures of one place tell together: where the later one is not what the earlier one, stretched anew, would be.
+
+Each picture has a stretch and a light of its own, so levels of two dates can't be compared. Most of a tile is the same ground on both,
+though, and there the one is nearly a line of the other:
+
+    after = slope * before + offset + rest
+
+The line is fitted to means of 4 x 4 pixels, in which there is little speckle, by least squares; cells further off than two
+spreads are left out, again and again, so that a flood does not draw it. The rest, over its own spread, knows neither
+stretch: water that came lies far below 0 in radar, whatever the levels are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+_CHANGE = "/change"
+_CELL_PX = 4
+_LEAST_CELLS = 200  # that both pictures show, below which no line is told
+_ROUNDS = 6
+_FURTHEST_SPREADS = 2.0  # of cells that a line is fitted to
+_LEAST_FIT_SPREAD = 0.005
+_SLOPES = (0.2, 3.0)
+_SLOPE_VARIANCE = 1e-4  # of an even picture, which has no slope of its own
+_TO_SD = 1.4826  # median absolute deviation of a normal variable
+_LEAST_SPREAD = 0.02
+_FURTHEST = 6.0
+_SCALE = 3.0  # brings the rest to order one
+
+
+VERSION = "changes/1"
+
+
+class Line(NamedTuple):
+    """The later picture from the earlier one.
+
+    Attributes
+    ----------
+    slope, offset : of the line
+    spread : sd of what is left
+    """
+
+    slope: float
+    offset: float
+    spread: float
+
+
+def fingerprint(views: Iterable[str]) -> str:
+    """How changes among these views are told; empty where there are none."""
+    told = sorted(view for view in views if view.endswith(_CHANGE))
+    if not told:
+        return ""
+    return f"{VERSION}: {', '.join(told)}, the rest of a line through most of both dates, over {_SCALE:g} spreads"
+
+
+def line_between(before: Float32, after: Float32, seen: Bool) -> Line | None:
+    """The line along which most of two pictures lies; None where they share too little.
+
+    Parameters
+    ----------
+    before, after : levels of one band, (y, x)
+    seen : by both
+    """
+    whole = _cells(seen.astype(np.float64)) > 1.0 - 1e-9
+    if whole.sum() < _LEAST_CELLS:
+        return None
+    x, y = (_cells(np.where(seen, band, 0.0).astype(np.float64))[whole] for band in (before, after))
+    kept = np.ones(x.size, bool)
+    slope, offset = 1.0, float(np.median(y - x))
+    for turn in range(_ROUNDS):
+        if turn:
+            rest = y - slope * x - offset
+            middle = np.median(rest[kept])
+            spread = max(_TO_SD * float(np.median(np.abs(rest[kept] - middle))), _LEAST_FIT_SPREAD)
+            kept = np.abs(rest - middle) < _FURTHEST_SPREADS * spread
+        u, v = x[kept], y[kept]
+        together = float(((u - u.mean()) * (v - v.mean())).mean())
+        slope = float(np.clip(together / (float(u.var()) + _SLOPE_VARIANCE), *_SLOPES))
+        offset = float(np.median(v - slope * u))
+    rest = y - slope * x - offset
+    return Line(slope, offset, max(_TO_SD * float(np.median(np.abs(rest - np.median(rest)))), _LEAST_SPREAD))
+
+
+def change(before: Float32, after: Float32, seen: Bool) -> tuple[Float32, Bool]:
+    """The rest of each band over its spread, cut at +-6 and a third of it, (band, y, x); and where it is known.
+
+    Parameters
+    ----------
+    before, after : levels, (band, y, x)
+    seen : by both
+    """
+    out = np.zeros(after.shape, np.float32)
+    for band, (first, second) in enumerate(zip(before, after, strict=True)):
+        line = line_between(first, second, seen)
+        if line is None:
+            return np.zeros_like(out), np.zeros_like(seen)
+        rest = (second - line.slope * first - line.offset) / line.spread
+        out[band] = np.where(seen, np.clip(rest, -_FURTHEST, _FURTHEST) / _SCALE, 0.0)
+    return out, seen
+
+
+def _cells(band: Float) -> Float:
+    """Means of squares; what is left over at the far edges belongs to none."""
+    rows, columns = (n // _CELL_PX for n in band.shape)
+    inner = band[: rows * _CELL_PX, : columns * _CELL_PX]
+    return np.asarray(inner.reshape(rows, _CELL_PX, columns, _CELL_PX).mean(axis=(1, 3)))
