@@ -67,37 +67,37 @@ def add_chip(root: Path, chip: str, catalog: Path) -> None:
         run("catalog", "add", catalog, *optical, *bands)
 
 
-def sampled(
-    file: Path, label: rasterio.DatasetReader, outside: float = MapClass.NOT_OBSERVED
-) -> NDArray[np.generic]:
-    """A layer of the product at the label's pixel centres."""
+def sampled(made: Path, label: rasterio.DatasetReader) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The product's classes, and its probability of water (NaN where none is told), at the label's pixel centres."""
     rows, columns = np.mgrid[0 : label.height, 0 : label.width]
     lon, lat = label.transform @ (columns + 0.5, rows + 0.5)
-    with rasterio.open(file) as dataset:
+    with rasterio.open(made / "flood.tif") as classes, rasterio.open(made / "probability.tif") as probability:
         x, y = pyproj.Transformer.from_crs(
-            label.crs.to_wkt(), dataset.crs.to_wkt(), always_xy=True
+            label.crs.to_wkt(), classes.crs.to_wkt(), always_xy=True
         ).transform(lon, lat)
-        column, row = ~dataset.transform @ (x, y)
+        column, row = ~classes.transform @ (x, y)
         column, row = np.floor(column).astype(int), np.floor(row).astype(int)
-        inside = (row >= 0) & (column >= 0) & (row < dataset.height) & (column < dataset.width)
-        found = np.full(label.shape, outside, dataset.dtypes[0])
-        found[inside] = dataset.read(1)[row[inside], column[inside]]
-    return found
+        inside = (row >= 0) & (column >= 0) & (row < classes.height) & (column < classes.width)
+        found = np.full(label.shape, int(MapClass.NOT_OBSERVED), np.uint8)
+        water = np.full(label.shape, np.nan, np.float32)
+        for values, layer in ((found, classes), (water, probability)):
+            values[inside] = layer.read(1)[row[inside], column[inside]]
+    return found, water
 
 
-def best_threshold(water: NDArray[np.generic], truth: NDArray[np.int16]) -> str:
-    """What IoU any threshold on the probability of water would have, excluded pixels and all, and that threshold."""
-    told = np.nan_to_num(np.asarray(water, np.float64))
+def best_threshold(water: NDArray[np.float32], truth: NDArray[np.int16]) -> str:
+    """What IoU any threshold on the probability of water would have, excluded pixels and all (not observed ones are not called), and that threshold."""
     known = np.where(truth >= 0, truth, UNLABELLED).astype(np.uint8)
     if not (known == 1).any() or not np.isfinite(water[truth >= 0]).any():
         return ""
+    told = np.nan_to_num(water)
     tally = Tally(("dry", "water"))
     tally.add(np.stack([1.0 - told, told]), known)
     scores = tally.scores()
     return f"  by the best threshold {scores.iou_flood_best:.3f}, from {scores.best_from:.2f}"
 
 
-def score(found: NDArray[np.generic], truth: NDArray[np.int16]) -> str:
+def score(found: NDArray[np.uint8], truth: NDArray[np.int16]) -> str:
     """IoU and recall of water, and shares: mapped as water, not observed, of what has a label answered, and wrong."""
     known, wet, true = truth >= 0, np.isin(found, [int(k) for k in WATER_CLASSES]), truth == 1
     union = ((wet | true) & known).sum()
@@ -129,9 +129,9 @@ def main() -> None:
                 where = ("--date", day, "--catalog", catalog, "--sensors", sensors, "--out", out)
                 how = ("--fusion", fusion, *(("--weights", weights) if weights else ()))
                 run("map", area, *where, *how, "--quiet")
-                truth, found = label.read(1), sampled(out / "flood.tif", label)
-                best = best_threshold(sampled(out / "probability.tif", label, np.nan), truth)
-                print(f"{chip:17} {sensors:20} {fusion:12} {score(found, truth)}{best}", flush=True)
+                truth, (found, water) = label.read(1), sampled(out, label)
+                said = f"{score(found, truth)}{best_threshold(water, truth)}"
+                print(f"{chip:17} {sensors:20} {fusion:12} {said}", flush=True)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from floodfuse.models.batches import Batch, Batches
 from floodfuse.models.calibration import calibrate
 from floodfuse.models.chips import ChipSource, Kept
 from floodfuse.models.evaluation import Tell, score_chips
-from floodfuse.models.inputs.registry import INPUTS, Inputs, fingerprint
+from floodfuse.models.inputs.registry import INPUTS, Inputs, fingerprint, told_together
 from floodfuse.models.losses import fusion_loss
 from floodfuse.models.networks.build import build
 from floodfuse.models.networks.fusion import FusionNetwork
@@ -222,11 +222,8 @@ class Training:
     def _channels(self) -> dict[str, int]:
         """Channels by view, of all that are learned from."""
         images = set(self.source.views)
-        there = {
-            view: n
-            for view, n in self.inputs.CHANNELS.items()
-            if images.issuperset(self.inputs.TOGETHER.get(view, (view,)))
-        }
+        known = images.union(told_together(self.inputs, images))
+        there = {view: n for view, n in self.inputs.CHANNELS.items() if view in known}
         asked = self.settings.views
         if asked is None:
             return there

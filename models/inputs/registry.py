@@ -46,19 +46,23 @@ INPUTS: dict[str, Inputs] = {
 }
 
 
+def told_together(inputs: Inputs, images: Collection[str]) -> list[str]:
+    """Views of `TOGETHER` that these images can tell."""
+    return [view for view, by in inputs.TOGETHER.items() if all(image in images for image in by)]
+
+
 def completed(inputs: Inputs, images: Mapping[str, View], dropped: Collection[str] = ()) -> dict[str, View]:
-    """Prepared images and what they tell together: all views of a chip that a network may take, without those dropped."""
+    """Prepared images and what they tell together, but for what is dropped by its own name, its image's or its sensor's."""
     views = dict(images)
-    for view, parents in inputs.TOGETHER.items():
-        if all(parent in images for parent in parents) and not any(
-            name in dropped for name in names_of(view)
-        ):
-            views[view] = inputs.together(view, {parent: images[parent] for parent in parents})
+    for view in told_together(inputs, images):
+        if not any(name in dropped for name in names_of(view)):
+            views[view] = inputs.together(view, {image: images[image] for image in inputs.TOGETHER[view]})
     return views
 
 
 def fingerprint(inputs: str, views: Iterable[str]) -> str:
     """How views of these inputs, by their name in `INPUTS`, are prepared; two that are the same may be exchanged."""
     named = tuple(views)
-    told = INPUTS[inputs].FINGERPRINT, measured.fingerprint(named), changes.fingerprint(named)
-    return "; ".join(part for part in told if part)
+    told = [view for view in named if view in INPUTS[inputs].TOGETHER]
+    parts = INPUTS[inputs].FINGERPRINT, measured.fingerprint(named), changes.fingerprint(told)
+    return "; ".join(part for part in parts if part)

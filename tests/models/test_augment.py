@@ -233,6 +233,20 @@ def test_what_is_lost_does_not_change_what_is_left() -> None:
             assert np.array_equal(view.seen, full[name].seen)
 
 
+def test_what_dates_tell_together_is_lost_and_left_out_by_its_name() -> None:
+    inputs, still = INPUTS["stretched"], BUSY.model_copy(update={"drop": {}})
+    lossy = still.model_copy(update={"drop": {"s1/change": 1.0}})
+    images = {*RADAR, *OPTICAL}
+    for key in range(5):
+        full, _ = augmented(picture(1), inputs, still, (key,))
+        left, _ = augmented(picture(1), inputs, lossy, (key,))
+        assert set(full) == images | {"s1/change", "s2/change"}
+        assert set(left) == images | {"s2/change"}
+        assert set(augmented(picture(1), inputs, still, (key,), images)[0]) == images
+        for name, view in left.items():
+            assert np.array_equal(view.values, full[name].values)
+
+
 @reproducible
 @given(
     views=st.sets(st.sampled_from(VIEWS), min_size=1),

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
-from scipy.stats import rankdata
 
+from benchmarks.proof_statistics import area_under_curve
 from floodfuse.catalogs.datasets.ombria import Ombria
 from floodfuse.models.chips import View
 from floodfuse.models.inputs import changes, stretched
@@ -210,13 +210,11 @@ def test_on_real_tiles_it_tells_water_that_came_better_than_the_difference_of_le
         if not 0.02 < wet.mean() < 0.98:
             continue
         views = prepared(chip.views, INPUTS["stretched"])
-        found.append(_auc(-views["s1/change"].values[0], wet))
-        plain.append(_auc(views["s1/before"].values[0] - views["s1/after"].values[0], wet))
+        before, after, told = (
+            np.asarray(views[f"s1/{name}"].values[0], float) for name in ("before", "after", "change")
+        )
+        found.append(area_under_curve(-told.ravel(), wet.ravel()))
+        plain.append(area_under_curve((before - after).ravel(), wet.ravel()))
     assert len(found) > 30
     assert np.mean(found) > 0.8
     assert np.mean(found) > np.mean(plain) + 0.02
-
-
-def _auc(score: NDArray[np.generic], true: Bool) -> float:
-    rank, wet, dry = rankdata(score.ravel()), int(true.sum()), int((~true).sum())
-    return float((rank[true.ravel()].sum() - wet * (wet + 1) / 2) / (wet * dry))
