@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -61,6 +61,7 @@ def ablate(
         If no chip has images of all sensors and a labelled pixel.
     """
     inputs = INPUTS[source.inputs]
+    taken = {view for network in networks.values() for view in network.stacks.views}
     sensors = sensors_of(source, chips)
     asked = conditions(sensors, source.inputs)
     distinct = list(dict.fromkeys(condition.simplest() for condition in asked))
@@ -75,7 +76,7 @@ def ablate(
         if not set(sensors).issubset(observing(chip.views)):
             left_out.append(chip_name)
             continue
-        ready = _Ready(chip, inputs, source.inputs)
+        ready = _Ready(chip, inputs, source.inputs, taken)
         for number, condition in enumerate(distinct, start=1):
             views = ready.under(condition)
             for name, network in networks.items():
@@ -101,11 +102,13 @@ def sensors_of(source: ChipSource, chips: Sequence[str]) -> tuple[str, ...]:
 
 
 class _Ready:
-    """Views of a chip as a network takes them, those that a condition leaves alone prepared once."""
+    """Views of a chip as networks take them, those that a condition leaves alone prepared once; what none takes is not made."""
 
-    def __init__(self, chip: LabelledChip, inputs: Inputs, radiometry: str) -> None:
-        self._chip, self._inputs, self._radiometry = chip, inputs, radiometry
-        self._usual = {name: self._prepared(name, *view) for name, view in chip.views.items()}
+    def __init__(self, chip: LabelledChip, inputs: Inputs, radiometry: str, taken: Collection[str]) -> None:
+        self._chip, self._inputs, self._radiometry, self._taken = chip, inputs, radiometry, taken
+        self._usual = {
+            name: self._prepared(name, *view) for name, view in chip.views.items() if name in taken
+        }
 
     def under(self, condition: Condition) -> dict[str, View]:
         """Views that a condition leaves."""
@@ -113,8 +116,9 @@ class _Ready:
         images = {
             name: self._usual[name] if view is self._chip.views[name] else self._prepared(name, *view)
             for name, view in found.items()
+            if name in self._taken
         }
-        return completed(self._inputs, images)
+        return completed(self._inputs, images, taken=self._taken)
 
     def _prepared(self, name: str, values: NDArray[np.generic], seen: NDArray[np.bool_]) -> View:
         return View(self._inputs.prepare(name, values, seen), seen)

@@ -72,7 +72,7 @@ def calibrate(
         truth = chip.truth[::_EVERY_PX, ::_EVERY_PX]
         known = truth != UNLABELLED
         for dropped in without:
-            views = prepared(chip.views, inputs, dropped)
+            views = prepared(chip.views, inputs, dropped, network.stacks.views)
             said = tell(network, views)
             scores = said.logits[0, :, ::_EVERY_PX, ::_EVERY_PX].cpu().double()
             told.append(torch.softmax(scores, dim=0).numpy()[:, known].T)
@@ -100,7 +100,7 @@ def _teach_pool(network: Late, source: ChipSource, chips: Sequence[str], inputs:
         chip = source.read(name)
         truth = chip.truth[::_EVERY_PX, ::_EVERY_PX]
         known = torch.from_numpy(truth != UNLABELLED)
-        told = tell(network, prepared(chip.views, inputs))
+        told = tell(network, prepared(chip.views, inputs, taken=network.stacks.views))
         height, width = chip.truth.shape
         scores = [told.alone[sensor][0, :, :height:_EVERY_PX, :width:_EVERY_PX] for sensor in network.sensors]
         masks = [told.masks[sensor][0, 0, :height:_EVERY_PX, :width:_EVERY_PX] for sensor in network.sensors]

@@ -36,9 +36,10 @@ def score_chips(
     tally = tally or Tally(source.classes, source.flooded, source.groups)
     for done, name in enumerate(chips, start=1):
         chip = source.read(name)
-        views = prepared(chip.views, inputs, without)
+        views = prepared(chip.views, inputs, without, network.stacks.views)
         if not views:
-            raise ValueError(f"chip {name} has no image left without {', '.join(without)}")
+            left = f" left without {', '.join(without)}" if without else " that the network takes"
+            raise ValueError(f"chip {name} has no image{left}")
         probability = predict(network, views, turns)
         tally.add(probability, chip.truth)
         if breakdown is not None:

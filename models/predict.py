@@ -29,14 +29,21 @@ def prepared(
     views: Mapping[str, tuple[NDArray[np.generic], NDArray[np.bool_]]],
     inputs: Inputs,
     dropped: Collection[str] = (),
+    taken: Collection[str] | None = None,
 ) -> dict[str, View]:
-    """Views as channels of a network, without those dropped, named by view (`s2/after`, whose parts go with it) or sensor (`s2`)."""
+    """Views as channels of a network.
+
+    Parameters
+    ----------
+    dropped : left out, named by view (`s2/after`, whose parts go with it) or sensor (`s2`)
+    taken : by the network, which is spared the making of others; all where None
+    """
     images = {
         name: View(inputs.prepare(name, values, seen), seen)
         for name, (values, seen) in sorted(views.items())
-        if not any(called in dropped for called in names_of(name))
+        if (taken is None or name in taken) and not any(called in dropped for called in names_of(name))
     }
-    return completed(inputs, images, dropped)
+    return completed(inputs, images, dropped, taken)
 
 
 @torch.inference_mode()

@@ -46,15 +46,24 @@ INPUTS: dict[str, Inputs] = {
 }
 
 
-def told_together(inputs: Inputs, images: Collection[str]) -> list[str]:
-    """Views of `TOGETHER` that these images can tell."""
-    return [view for view, by in inputs.TOGETHER.items() if all(image in images for image in by)]
+def told_together(inputs: Inputs, images: Collection[str], taken: Collection[str] | None = None) -> list[str]:
+    """Views of `TOGETHER` that these images can tell, of those that are taken; of all where None."""
+    return [
+        view
+        for view, by in inputs.TOGETHER.items()
+        if (taken is None or view in taken) and all(image in images for image in by)
+    ]
 
 
-def completed(inputs: Inputs, images: Mapping[str, View], dropped: Collection[str] = ()) -> dict[str, View]:
-    """Prepared images and what they tell together, but for what is dropped by its own name, its image's or its sensor's."""
+def completed(
+    inputs: Inputs,
+    images: Mapping[str, View],
+    dropped: Collection[str] = (),
+    taken: Collection[str] | None = None,
+) -> dict[str, View]:
+    """Prepared images and what they tell together, of what is taken, but for what is dropped by its own name, its image's or its sensor's."""
     views = dict(images)
-    for view in told_together(inputs, images):
+    for view in told_together(inputs, images, taken):
         if not any(name in dropped for name in names_of(view)):
             views[view] = inputs.together(view, {image: images[image] for image in inputs.TOGETHER[view]})
     return views

@@ -19,6 +19,7 @@ from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.predict import predict, prepared, tensor_of
 
 CLASSES = 3
+PREPARE = stretched.prepare
 Kind = tuple[Strategy, Literal[1, 2]]  # and how many pixels a side are folded into channels
 kinds: tuple[Kind, ...] = (
     ("early", 1),
@@ -107,6 +108,30 @@ def test_views_and_sensors_are_left_out_by_name(dropped: tuple[str, ...], left: 
     for name in made.keys() & raw.keys():
         assert np.array_equal(made[name].values, stretched.prepare(name, *raw[name]))
         assert np.array_equal(made[name].seen, seen)
+
+
+@pytest.mark.parametrize(
+    ("taken", "made"),
+    [
+        (("s1/after", "s1/before", "s2/after"), {"s1/after", "s1/before"}),
+        (("s1/after", "s1/before", "s1/change"), {"s1/after", "s1/before", "s1/change"}),
+        (("s2/after",), set()),
+    ],
+)
+def test_what_a_network_does_not_take_is_not_made(
+    taken: tuple[str, ...], made: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+
+    def prepare(view: str, values: NDArray[np.generic], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+        asked.append(view)
+        return PREPARE(view, values, seen)
+
+    monkeypatch.setattr(stretched, "prepare", prepare)
+    seen = np.ones((64, 64), bool)
+    raw = {name: (np.zeros((n, 64, 64), np.uint8), seen) for name, n in stretched.RAW_CHANNELS.items()}
+    assert set(prepared(raw, INPUTS["stretched"], ["s2"], taken)) == made
+    assert set(asked) == made & raw.keys()
 
 
 @every_kind

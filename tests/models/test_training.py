@@ -535,10 +535,12 @@ def test_the_learning_rate_rises_then_falls_and_is_never_nothing(steps: int) -> 
         assert rates.max() > 0.99 and rates[-1] < 0.01 and rates[0] < 0.2
 
 
-def untrained() -> FusionNetwork:
+def untrained(*views: str) -> FusionNetwork:
+    """Of some of the views that pictures have, or of all."""
     torch.manual_seed(2)
     chosen = NetworkSettings.model_validate(network_of("early"))
-    return build(chosen, dict(INPUTS["stretched"].CHANNELS), 2).eval()
+    channels = INPUTS["stretched"].CHANNELS
+    return build(chosen, {view: channels[view] for view in views or channels}, 2).eval()
 
 
 def test_chips_are_scored_one_by_one_without_what_is_left_out() -> None:
@@ -554,6 +556,8 @@ def test_chips_are_scored_one_by_one_without_what_is_left_out() -> None:
 def test_a_chip_without_any_image_left_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="chip chip03 has no image left without s1"):
         score_chips(untrained(), Toy(6), ("chip01", "chip03"), INPUTS["stretched"], ("s1",))
+    with pytest.raises(ValueError, match="chip chip03 has no image that the network takes"):
+        score_chips(untrained("s2/after"), Toy(6), ("chip01", "chip03"), INPUTS["stretched"])
 
 
 def test_chips_without_labels_can_not_be_scored() -> None:
