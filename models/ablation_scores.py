@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from floodfuse.models.ablation import CLOUD_PERCENT, Condition, conditions, degraded, observing
 from floodfuse.models.chips import ChipSource, LabelledChip, View
 from floodfuse.models.evaluation import Tell
-from floodfuse.models.inputs.registry import INPUTS, Inputs, completed
+from floodfuse.models.inputs.registry import INPUTS, Inputs
 from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.predict import predict
 from floodfuse.models.scores import Scores, Tally
@@ -113,12 +113,11 @@ class _Ready:
     def under(self, condition: Condition) -> dict[str, View]:
         """Views that a condition leaves."""
         found = degraded(self._chip, condition, self._radiometry)
-        images = {
+        return {
             name: self._usual[name] if view is self._chip.views[name] else self._prepared(name, *view)
             for name, view in found.items()
             if name in self._taken
         }
-        return completed(self._inputs, images, taken=self._taken)
 
     def _prepared(self, name: str, values: NDArray[np.generic], seen: NDArray[np.bool_]) -> View:
         return View(self._inputs.prepare(name, values, seen), seen)

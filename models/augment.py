@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from scipy.ndimage import zoom
 
 from floodfuse.models.chips import LabelledChip, View
-from floodfuse.models.inputs.registry import Inputs, completed, told_together
+from floodfuse.models.inputs.registry import Inputs
 from floodfuse.models.view_names import image_of, names_of
 
 _HOLE_CELLS = (3, 9)
@@ -66,7 +66,7 @@ def augmented(
     turn, flip = int(rng.integers(4)), bool(rng.integers(2))
     window = _window(chip.truth.shape, settings.crop, rng)
     there = sorted(chip.views if taken is None else (view for view in chip.views if view in taken))
-    dropped = _dropped([*there, *told_together(inputs, there, taken)], settings.drop, rng)
+    dropped = _dropped(there, settings.drop, rng)
     views = {}
     for _, parts in groupby(there, image_of):
         vary, hole = rng.uniform(size=2) < (settings.vary, settings.holes)
@@ -80,7 +80,7 @@ def augmented(
                 seen = seen & ~lost
             if name not in dropped:
                 views[name] = View(inputs.prepare(name, values, seen), seen)
-    return completed(inputs, views, dropped, taken), _turned(chip.truth[window], turn, flip)
+    return views, _turned(chip.truth[window], turn, flip)
 
 
 def _window(shape: tuple[int, ...], side: int, rng: np.random.Generator) -> tuple[slice, slice]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from floodfuse.models.chips import View
-from floodfuse.models.inputs.registry import Inputs, completed
+from floodfuse.models.inputs.registry import Inputs
 from floodfuse.models.networks.fusion import FusionNetwork, Told
 from floodfuse.models.view_names import names_of
 
@@ -38,12 +38,11 @@ def prepared(
     dropped : left out, named by view (`s2/after`, whose parts go with it) or sensor (`s2`)
     taken : by the network, which is spared the making of others; all where None
     """
-    images = {
+    return {
         name: View(inputs.prepare(name, values, seen), seen)
         for name, (values, seen) in sorted(views.items())
         if (taken is None or name in taken) and not any(called in dropped for called in names_of(name))
     }
-    return completed(inputs, images, dropped, taken)
 
 
 @torch.inference_mode()

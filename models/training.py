@@ -23,7 +23,7 @@ from floodfuse.models.batches import Batch, Batches
 from floodfuse.models.calibration import calibrate
 from floodfuse.models.chips import ChipSource, Kept
 from floodfuse.models.evaluation import Tell, score_chips
-from floodfuse.models.inputs.registry import INPUTS, Inputs, fingerprint, told_together
+from floodfuse.models.inputs.registry import INPUTS, Inputs, fingerprint
 from floodfuse.models.losses import fusion_loss
 from floodfuse.models.networks.build import build
 from floodfuse.models.networks.fusion import FusionNetwork
@@ -221,23 +221,14 @@ class Training:
 
     def _channels(self) -> dict[str, int]:
         """Channels by view, of all that are learned from."""
-        images = set(self.source.views)
-        known = images.union(told_together(self.inputs, images))
-        there = {view: n for view, n in self.inputs.CHANNELS.items() if view in known}
+        there = {view: n for view, n in self.inputs.CHANNELS.items() if view in self.source.views}
         asked = self.settings.views
-        if asked is None:
-            return there
-        for view in asked:
+        for view in asked or ():
             if view not in there:
                 raise TrainingError(
                     f"views '{view}': there is no such view; known are {', '.join(sorted(there))}"
                 )
-            lacking = [image for image in self.inputs.TOGETHER.get(view, ()) if image not in asked]
-            if lacking:
-                raise TrainingError(
-                    f"views '{view}': is told by {lacking[0]}, which is not among them; add it"
-                )
-        return {view: n for view, n in there.items() if view in asked}
+        return there if asked is None else {view: n for view, n in there.items() if view in asked}
 
     def _check_names(self) -> None:
         """What is dropped and left out must be there, and something must be left."""

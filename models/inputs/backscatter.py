@@ -16,7 +16,6 @@ Bool = NDArray[np.bool_]
 
 RAW_CHANNELS = {"s1/now": 2, "s1/before": 2, "l/now": 2, "s2/now": 3}
 CHANNELS = {"s1/now": 2, "s1/before": 2, "l/now": 2, "s2/now": 5}
-TOGETHER: dict[str, tuple[str, ...]] = {}
 _MIDDLE_DB, _STEP_DB = (-10.0, -17.0), 5.0  # of VV or HH, and of VH or HV: land in either band
 _MIDDLE, _SCALE = 0.15, 0.15  # of reflectance
 _REFLECTANCE_FLOOR = 0.02  # keeps the index of a black pixel finite

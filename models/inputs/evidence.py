@@ -29,7 +29,6 @@ VIEW_OF = {Decider.SENTINEL1: "c/now", Decider.ALOS2: "l/now", Decider.SENTINEL2
 SAID = {**dict.fromkeys(VIEW_OF.values(), CLASSES + 1), GROUND: CLASSES + 4}
 """Channels of the views that hold nats."""
 CHANNELS = SAID | measured.CHANNELS
-TOGETHER: dict[str, tuple[str, ...]] = {}
 DAYS, SEEN = CLASSES, CLASSES + 1  # channel of a sensor's time, and of its mask in a stack
 HAND, HAND_KNOWN, PERMANENT = CLASSES, CLASSES + 1, CLASSES + 2  # channels of the ground
 PIXEL_M = 10.0  # of chips and of maps

@@ -1,36 +1,30 @@
 """Inputs from pictures: 8-bit radar stretched tile by tile, and 8-bit optical composites (B11, B8, B3).
 
 The radiometry is gone: a stretch of each radar image by its own darkest and brightest pixel moves with what is in the
-picture, so levels of two dates can't be compared. Networks get each image as it is and renormalised by its own median and
-spread, and in training every image is stretched anew, at random, so that no absolute level is worth learning. Optical
-composites keep a common scale but carry no cloud mask: haze and cloud are laid over them in training, unmasked. Of both dates
-of a sensor together a view of its own tells what changed beyond either stretch (`changes`).
+picture, so levels of two dates can't be compared. Networks get each image as it is and below its own land: the level that a
+fifth of it exceeds. Water is dark, so that level is land's whether a flood covers nothing or most of the picture; a median would be
+the flood's own where it covers half, and a spread grows with it. In training every image is stretched anew, at random, so that
+no absolute level is worth learning. Optical composites keep a common scale but carry no cloud mask: haze and cloud are laid
+over them in training, unmasked.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
-from floodfuse.models.chips import View
-from floodfuse.models.inputs import changes
-
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
-FINGERPRINT = "stretched/1: uint8 / 255; radar: level, (x - median) / spread; optical: B11 B8 B3, NDWI, MNDWI"
-TOGETHER = {"s1/change": ("s1/before", "s1/after"), "s2/change": ("s2/before", "s2/after")}
-CHANNELS = {"s1/before": 2, "s1/after": 2, "s1/change": 1, "s2/before": 5, "s2/after": 5, "s2/change": 3}
+FINGERPRINT = "stretched/2: uint8 / 255; radar: level, below land; optical: B11 B8 B3, NDWI, MNDWI"
+CHANNELS = {"s1/before": 2, "s1/after": 2, "s2/before": 5, "s2/after": 5}
 RAW_CHANNELS = {"s1/before": 1, "s1/after": 1, "s2/before": 3, "s2/after": 3}
 _FULL = np.float32(255.0)
-_NORMAL_IQR = 1.349  # interquartile range of a standard normal variable
-_LEAST_SPREAD = 0.02
+_LAND = 0.8  # quantile of a radar picture
+_LAND_SCALE = 0.25  # of levels below it
 _FEW = 1000  # pixels, below which all are taken
-_STRIDE = 3  # of pixels that median and spread are told from: enough, and nine times as fast
-_FURTHEST = 4.0
+_STRIDE = 3  # of pixels that land is told from: enough, and nine times as fast
 _REFLECTANCE_FLOOR = 0.02  # keeps the index of a black pixel finite
 _MIDDLE, _SCALE = 0.3, 0.25  # of optical levels
 
@@ -53,29 +47,20 @@ def is_radar(view: str) -> bool:
 def prepare(view: str, values: NDArray[np.generic], seen: Bool) -> Float32:
     """Channels of a view: (band, y, x), 0 … 255, to (channel, y, x), of order one.
 
-    Radar: x = v / 255 about its middle, and (x - median) / spread over what was seen, cut at +-4 and halved. Optical: bands about
-    their middle, NDWI of B3 and B8, MNDWI of B3 and B11.
+    Radar: x = v / 255 about its middle, and (x - land) / 0.25, land being the 80th percentile of what was seen. Optical: bands
+    about their middle, NDWI of B3 and B8, MNDWI of B3 and B11.
     """
     x = np.asarray(values, np.float32) / _FULL
     if is_radar(view):
         known = x[0, ::_STRIDE, ::_STRIDE][seen[::_STRIDE, ::_STRIDE]]
         if known.size < _FEW:
             known = x[0][seen]
-        low, middle, high = np.quantile(known, [0.25, 0.5, 0.75]) if known.size else (0.25, 0.5, 0.75)
-        spread = max((high - low) / _NORMAL_IQR, _LEAST_SPREAD)
-        standard = np.clip((x[0] - middle) / spread, -_FURTHEST, _FURTHEST) / 2.0
-        return np.stack([2.0 * x[0] - 1.0, standard]).astype(np.float32)
+        land = np.quantile(known, _LAND) if known.size else 0.5
+        return np.stack([2.0 * x[0] - 1.0, (x[0] - land) / _LAND_SCALE]).astype(np.float32)
     swir, nir, green = x
     ndwi = (green - nir) / (green + nir + _REFLECTANCE_FLOOR)
     mndwi = (green - swir) / (green + swir + _REFLECTANCE_FLOOR)
     return np.concatenate([(x - _MIDDLE) / _SCALE, ndwi[None], mndwi[None]]).astype(np.float32)
-
-
-def together(view: str, told_by: Mapping[str, View]) -> View:
-    """What changed between two dates, in each band; seen where both were."""
-    before, after = (told_by[image] for image in TOGETHER[view])
-    first, second = (np.asarray(image.values[: CHANNELS[view]], np.float32) for image in (before, after))
-    return View(*changes.change(first, second, before.seen & after.seen))
 
 
 def vary(view: str, values: NDArray[np.generic], rng: np.random.Generator) -> Float32:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -29,16 +28,12 @@ class AsTheyAre:
 
     FINGERPRINT = "as they are"
     CHANNELS: Mapping[str, int] = dict.fromkeys(VIEWS, 1)
-    TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def prepare(self, view: str, values: NDArray[np.generic], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
         return np.asarray(values, np.float32)
 
     def vary(self, view: str, values: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.float32]:
         return np.asarray(values, np.float32)
-
-    def together(self, view: str, told_by: Mapping[str, View]) -> View:
-        raise AssertionError("they tell nothing together")
 
 
 class Darker(AsTheyAre):
@@ -227,24 +222,10 @@ def test_what_is_lost_does_not_change_what_is_left() -> None:
     for key in range(10):
         left, _ = augmented(picture(1), INPUTS["stretched"], lossy, (key,))
         full, _ = augmented(picture(1), INPUTS["stretched"], whole, (key,))
-        assert set(left) == OPTICAL | {"s2/change"}
+        assert set(left) == OPTICAL
         for name, view in left.items():
             assert np.array_equal(view.values, full[name].values)
             assert np.array_equal(view.seen, full[name].seen)
-
-
-def test_what_dates_tell_together_is_lost_and_left_out_by_its_name() -> None:
-    inputs, still = INPUTS["stretched"], BUSY.model_copy(update={"drop": {}})
-    lossy = still.model_copy(update={"drop": {"s1/change": 1.0}})
-    images = {*RADAR, *OPTICAL}
-    for key in range(5):
-        full, _ = augmented(picture(1), inputs, still, (key,))
-        left, _ = augmented(picture(1), inputs, lossy, (key,))
-        assert set(full) == images | {"s1/change", "s2/change"}
-        assert set(left) == images | {"s2/change"}
-        assert set(augmented(picture(1), inputs, still, (key,), images)[0]) == images
-        for name, view in left.items():
-            assert np.array_equal(view.values, full[name].values)
 
 
 @reproducible
@@ -303,7 +284,7 @@ def test_a_hole_is_in_few_pieces_as_a_cloud_is() -> None:
 
 
 def test_a_hidden_piece_does_not_count_when_a_picture_is_prepared() -> None:
-    """As a cloud would: the median of a radar picture is that of what is left."""
+    """As a cloud would: the land of a radar picture is that of what is left."""
     inputs, chip = INPUTS["stretched"], picture(4)
     chosen = AugmentSettings(crop=64, vary=0.0, holes=1.0)
     values, seen = chip.views["s1/after"]
@@ -313,8 +294,8 @@ def test_a_hidden_piece_does_not_count_when_a_picture_is_prepared() -> None:
     )  # dark above, bright below
     views, _ = augmented(chip, inputs, chosen, (2,))
     view = views["s1/after"]
-    assert abs(np.median(view.values[1])) > 0.1  # of all pixels, hidden ones too
-    assert np.median(view.values[1][view.seen]) == pytest.approx(0.0, abs=0.05)
+    assert abs(np.quantile(view.values[1], 0.8)) > 0.05  # of all pixels, hidden ones too
+    assert np.quantile(view.values[1][view.seen], 0.8) == pytest.approx(0.0, abs=0.02)
 
 
 @pytest.mark.parametrize(

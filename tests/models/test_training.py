@@ -594,7 +594,6 @@ def test_a_network_learns_from_the_views_named_and_takes_no_others(tmp_path: Pat
     [
         ({"views": ("s1/after", "s3/after")}, "views 's3/after': there is no such view; known are s1/after"),
         ({"views": ("s1/before",)}, "augment.drop 's2'"),
-        ({"views": ("s1/after", "s1/change")}, "views 's1/change': is told by s1/before"),
     ],
 )
 def test_views_that_are_not_there_are_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:

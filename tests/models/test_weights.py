@@ -27,7 +27,7 @@ def card_of(strategy: Strategy = "early", **changes: object) -> Card:
         "network": {"strategy": strategy, "encoder": "tu-test_resnet", "decoder": (16, 8, 8, 8, 8)},
         "inputs": "stretched",
         "fingerprint": stretched.FINGERPRINT,
-        "views": {name: stretched.CHANNELS[name] for name in stretched.RAW_CHANNELS},
+        "views": stretched.CHANNELS,
         "classes": ("dry", "flood"),
         "dataset": "toy",
         "split": "train",
@@ -60,7 +60,6 @@ def chip() -> dict[str, View]:
     return {
         name: View(rng.normal(size=(n, 32, 40)).astype(np.float32), rng.random((32, 40)) < 0.8)
         for name, n in stretched.CHANNELS.items()
-        if name in stretched.RAW_CHANNELS
     }
 
 
@@ -214,8 +213,8 @@ def test_a_card_that_can_not_be_read_is_named(
 def test_weights_of_inputs_that_are_prepared_in_another_way_today_are_refused(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stretched, "FINGERPRINT", "stretched/2: another radiometry")
-    refused(file, "trained on inputs 'stretched/1.*prepares 'stretched/2: another radiometry'")
+    monkeypatch.setattr(stretched, "FINGERPRINT", "stretched/0: another radiometry")
+    refused(file, "trained on inputs 'stretched/2.*prepares 'stretched/0: another radiometry'")
 
 
 @pytest.mark.parametrize("fingerprint", ["hidden/1", "unknown"])
