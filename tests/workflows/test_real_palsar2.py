@@ -13,8 +13,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from pyproj import CRS
 from scipy.ndimage import binary_erosion
-from scipy.stats import rankdata
 
+from benchmarks.proof_statistics import area_under_curve
 from floodfuse.catalogs import static
 from floodfuse.catalogs.acquisition import Acquisition, MaskConvention
 from floodfuse.harmonize.classes import DRY, Decider, EvidenceClass
@@ -103,12 +103,6 @@ def test_gamma0_is_that_of_the_calibration(
     assert np.isnan(found[~(unmasked & there)]).all()
 
 
-def auc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float:
-    """The chance that a positive has the greater value."""
-    ranks = rankdata(np.concatenate([positive, negative]))[: positive.size]
-    return float((ranks.sum() - positive.size * (positive.size + 1) / 2) / (positive.size * negative.size))
-
-
 @pytest.mark.parametrize(
     "pols",
     [
@@ -125,7 +119,8 @@ def test_water_evidence_separates_ocean_from_land(
     nats = weigh([part], read_scene([part], grid), grid, part.time)[Decider.ALOS2].nats
     water = nats[..., EvidenceClass.OPEN_WATER] - nats[..., [int(k) for k in DRY]].max(axis=-1)
     known = np.isfinite(water)
-    score = auc(water[known & (masked == OCEAN)], water[known & (masked == LAND)])
+    told = known & np.isin(masked, (OCEAN, LAND))
+    score = area_under_curve(water[told], masked[told] == OCEAN)
     print(f"L-band water evidence of {'+'.join(pols)}, ocean against land: AUC {score:.4f}")
     assert score >= 0.97
 
