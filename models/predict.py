@@ -20,9 +20,11 @@ Float32 = NDArray[np.float32]
 
 def tensor_of(view: View) -> Tensor:
     """(channel + 1, y, x): values, 0 where unseen, and the mask."""
-    seen = view.seen.astype(np.float32)
-    values = np.where(view.seen, np.asarray(view.values, np.float32), np.float32(0.0))
-    return torch.from_numpy(np.concatenate([values, seen[None]]))
+    stack = np.empty((len(view.values) + 1, *view.seen.shape), np.float32)
+    stack[:-1], stack[-1] = view.values, view.seen
+    values = stack[:-1].view(np.uint32)
+    values &= np.negative(view.seen.astype(np.uint32))  # all bits of what was seen, no bit of a NaN elsewhere
+    return torch.from_numpy(stack)
 
 
 def prepared(
