@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from floodfuse.models.ablation import CLOUD_PERCENT, Condition, conditions, degraded, observing
 from floodfuse.models.chips import ChipSource, LabelledChip, View
 from floodfuse.models.evaluation import Tell
-from floodfuse.models.inputs.registry import INPUTS, Inputs
+from floodfuse.models.inputs.registry import INPUTS
 from floodfuse.models.networks.fusion import FusionNetwork
-from floodfuse.models.predict import predict
+from floodfuse.models.predict import predict, prepared
 from floodfuse.models.scores import Scores, Tally
 
 
@@ -60,7 +60,6 @@ def ablate(
     ValueError
         If no chip has images of all sensors and a labelled pixel.
     """
-    inputs = INPUTS[source.inputs]
     taken = {view for network in networks.values() for view in network.stacks.views}
     sensors = sensors_of(source, chips)
     asked = conditions(sensors, source.inputs)
@@ -76,7 +75,7 @@ def ablate(
         if not set(sensors).issubset(observing(chip.views)):
             left_out.append(chip_name)
             continue
-        ready = _Ready(chip, inputs, source.inputs, taken)
+        ready = _Ready(chip, source.inputs, taken)
         for number, condition in enumerate(distinct, start=1):
             views = ready.under(condition)
             for name, network in networks.items():
@@ -104,23 +103,21 @@ def sensors_of(source: ChipSource, chips: Sequence[str]) -> tuple[str, ...]:
 class _Ready:
     """Views of a chip as networks take them, those that a condition leaves alone prepared once; what none takes is not made."""
 
-    def __init__(self, chip: LabelledChip, inputs: Inputs, radiometry: str, taken: Collection[str]) -> None:
-        self._chip, self._inputs, self._radiometry, self._taken = chip, inputs, radiometry, taken
-        self._usual = {
-            name: self._prepared(name, *view) for name, view in chip.views.items() if name in taken
-        }
+    def __init__(self, chip: LabelledChip, radiometry: str, taken: Collection[str]) -> None:
+        self._chip, self._radiometry, self._taken = chip, radiometry, taken
+        self._usual = self._prepared(chip.views)
 
     def under(self, condition: Condition) -> dict[str, View]:
         """Views that a condition leaves."""
         found = degraded(self._chip, condition, self._radiometry)
-        return {
-            name: self._usual[name] if view is self._chip.views[name] else self._prepared(name, *view)
-            for name, view in found.items()
-            if name in self._taken
-        }
+        usual = {name for name, view in found.items() if view is self._chip.views[name]}
+        anew = self._prepared({name: view for name, view in found.items() if name not in usual})
+        return anew | {name: view for name, view in self._usual.items() if name in usual}
 
-    def _prepared(self, name: str, values: NDArray[np.generic], seen: NDArray[np.bool_]) -> View:
-        return View(self._inputs.prepare(name, values, seen), seen)
+    def _prepared(
+        self, views: Mapping[str, tuple[NDArray[np.generic], NDArray[np.bool_]]]
+    ) -> dict[str, View]:
+        return prepared(views, INPUTS[self._radiometry], taken=self._taken)
 
 
 class CloudTable:

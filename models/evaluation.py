@@ -38,8 +38,10 @@ def score_chips(
         chip = source.read(name)
         views = prepared(chip.views, inputs, without, network.stacks.views)
         if not views:
-            left = f" left without {', '.join(without)}" if without else " that the network takes"
-            raise ValueError(f"chip {name} has no image{left}")
+            takes = f" that the network takes ({', '.join(network.stacks.views)})"
+            raise ValueError(
+                f"chip {name} has no image" + (f" left without {', '.join(without)}" if without else takes)
+            )
         probability = predict(network, views, turns)
         tally.add(probability, chip.truth)
         if breakdown is not None:

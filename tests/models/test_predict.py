@@ -19,7 +19,6 @@ from floodfuse.models.networks.fusion import FusionNetwork
 from floodfuse.models.predict import predict, prepared, tensor_of
 
 CLASSES = 3
-PREPARE = stretched.prepare
 Kind = tuple[Strategy, Literal[1, 2]]  # and how many pixels a side are folded into channels
 kinds: tuple[Kind, ...] = (
     ("early", 1),
@@ -119,11 +118,11 @@ def test_views_and_sensors_are_left_out_by_name(dropped: tuple[str, ...], left: 
 def test_what_a_network_does_not_take_is_not_made(
     taken: tuple[str, ...], made: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = list[str]()
+    plain, asked = stretched.prepare, list[str]()
 
     def prepare(view: str, values: NDArray[np.generic], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
         asked.append(view)
-        return PREPARE(view, values, seen)
+        return plain(view, values, seen)
 
     monkeypatch.setattr(stretched, "prepare", prepare)
     seen = np.ones((64, 64), bool)
