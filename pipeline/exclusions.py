@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from floodfuse.harmonize import advisory
 from floodfuse.harmonize.classes import FLOODED, Decider, EvidenceClass, Exclusion
 from floodfuse.harmonize.prior import BUILT_UP, TREE_COVER, WETLAND_COVER
-from floodfuse.models.bayes import Posterior, flooded_class, fuse
+from floodfuse.models.bayes import Posterior, flooded_class
 from floodfuse.models.decision import WET_FROM
 from floodfuse.pipeline.ground import ground_of, half_life_of, permanent_water
-from floodfuse.pipeline.smooth_ground import borne_nats
+from floodfuse.pipeline.smooth_ground import borne_nats, water_over_soil
 from floodfuse.pipeline.weigh import Evidence
 
 SPOKE_NATS = 0.5  # evidence below which no sensor has told flooded from dry under trees, or among herbs
@@ -56,7 +56,7 @@ def exclusions(
         Exclusion.STEEP_OR_HIGH: _steep_or_high(terrain, inside.shape),
         Exclusion.EVIDENCE_TOO_WEAK: ~unseen & _rests_on_prior(posterior, before),
         Exclusion.SNOW_OR_FROST: _may_be_snow(seen, posterior, terrain),
-        Exclusion.SMOOTH_GROUND: _may_be_smooth_ground(evidence, posterior, terrain, log_share),
+        Exclusion.SMOOTH_GROUND: _may_be_smooth_ground(evidence, posterior, terrain),
     }
     bits = np.zeros(inside.shape, np.uint16)
     for who, values in evidence.items():
@@ -129,26 +129,19 @@ def _usually_land(terrain: xr.Dataset, shape: tuple[int, int]) -> Bool:
 
 
 def _may_be_smooth_ground(
-    evidence: dict[Decider, Evidence],
-    posterior: Posterior,
-    terrain: xr.Dataset,
-    log_share: NDArray[np.float32],
+    evidence: dict[Decider, Evidence], posterior: Posterior, terrain: xr.Dataset
 ) -> Bool:
-    """Where open water is the answer of L band alone, and others that looked neither bear it out (`smooth_ground`) nor would come to water
-    without L band. Never on permanent water.
+    """Where open water is the answer, L band says so loudest, and no other that looked while the ground was the same says so by a nat.
+
+    Smooth wet ground is as dark to L band as water (`smooth_ground`). Never on permanent water.
     """
     shape = (posterior.water.shape[0], posterior.water.shape[1])
     borne = borne_nats(evidence, half_life_of(terrain))
     if borne is None:
         return np.zeros(shape, bool)
-    found = (posterior.water > WET_FROM) & (borne < advisory.SAYS_NATS) & _usually_land(terrain, shape)
+    alone = (borne < advisory.SAYS_NATS) & (borne < water_over_soil(evidence[Decider.ALOS2]))
+    found = alone & (posterior.water > WET_FROM) & _usually_land(terrain, shape)
     found[found] = flooded_class(posterior, found) == EvidenceClass.OPEN_WATER
-    if not found.any():
-        return found
-    others: dict[Decider, NDArray[np.float32]] = {
-        who: e.unpooled[found][:, None] for who, e in evidence.items() if who is not Decider.ALOS2
-    }
-    found[found] = fuse(others, log_share[found][:, None]).water[:, 0] <= WET_FROM
     return found
 
 

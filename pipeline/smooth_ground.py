@@ -39,8 +39,13 @@ def borne_nats(
     asked, borne = np.zeros(hours.shape, bool), np.zeros(hours.shape, np.float32)
     for other in others:
         asked |= np.abs(other.spoke_hours - hours) <= 24.0 * half_life_days
-        borne = np.fmax(borne, other.unpooled[..., _WATER] - other.unpooled[..., _SOIL])
+        borne = np.fmax(borne, water_over_soil(other))
     return np.where(asked, borne, np.float32(np.inf))
+
+
+def water_over_soil(evidence: Evidence) -> NDArray[np.float32]:
+    """Evidence of a sensor, were it alone, for open water over bare soil, (y, x) nats."""
+    return evidence.unpooled[..., _WATER] - evidence.unpooled[..., _SOIL]
 
 
 def borne_out(

@@ -224,9 +224,9 @@ def test_old_evidence_is_flagged_by_how_long_water_stays_there() -> None:
     assert high & Advisory.EVIDENCE_OLD and not low & Advisory.EVIDENCE_OLD
 
 
-def both_radars(c_water: float, c_hours: float = 6.0) -> dict[Decider, Evidence]:
-    """L band that says open water by 3 nats over all else, and C band that says it by `c_water` over bare soil."""
-    radars = at(Decider.ALOS2, W, 3.0, 0.0) | at(Decider.SENTINEL1, W, 3.0, c_hours)
+def both_radars(c_water: float, c_hours: float = 6.0, l_water: float = 3.0) -> dict[Decider, Evidence]:
+    """L band that says open water by `l_water` nats over all else, and C band that says it by `c_water` over bare soil."""
+    radars = at(Decider.ALOS2, W, l_water, 0.0) | at(Decider.SENTINEL1, W, 3.0, c_hours)
     values = radars[Decider.SENTINEL1].nats.copy()
     values[..., SOIL] = -c_water
     return radars | {Decider.SENTINEL1: radars[Decider.SENTINEL1]._replace(nats=values)}
@@ -238,8 +238,8 @@ def test_open_water_by_l_band_alone_is_no_answer_where_another_sensor_looked_in_
     assert int(found["exclusion"][0, 0]) & Exclusion.SMOOTH_GROUND
     assert found["probability"][0, 0] > 0.6  # what evidence comes to is told all the same
     assert class_of(both_radars(1.5), terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
-    # Half a nat over bare soil is little, but on low ground C band alone comes to water by it, too.
-    assert class_of(both_radars(0.5), terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
+    assert class_of(both_radars(0.5), terrain(hand=0.5)) == MapClass.EXCLUDED  # half a nat is no witness
+    assert class_of(both_radars(0.5, l_water=0.4), terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
     alone = at(Decider.ALOS2, W, 3.0, 0.0)
     assert class_of(alone, terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER
     assert class_of(alone | {Decider.SENTINEL1: blind()}, terrain(hand=0.5)) == MapClass.OPEN_FLOOD_WATER

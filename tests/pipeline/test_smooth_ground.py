@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from floodfuse.harmonize.classes import Decider, EvidenceClass
+from floodfuse.catalogs.simulated.chips import chip_seed, simulate_chip
+from floodfuse.catalogs.simulated.flood import Mechanism
+from floodfuse.harmonize.classes import Decider, EvidenceClass, Exclusion
 from floodfuse.harmonize.history import Pass
 from floodfuse.harmonize.prior import log_prior
 from floodfuse.models.bayes import fuse
+from floodfuse.models.decision import WET_FROM
+from floodfuse.pipeline import chip_evidence
 from floodfuse.pipeline.smooth_ground import borne_nats, borne_out
 from floodfuse.pipeline.weigh import Evidence
 
@@ -115,3 +119,22 @@ def test_fresh_mud_is_less_surely_water_and_lakes_as_surely_as_before() -> None:
     assert before[0, 0] > 0.95 and after[0, 0] < 0.6
     before, after = water(said(2.5))
     assert before[0, 0] > 0.95 and after[0, 0] > 0.95
+
+
+def test_most_mud_of_other_physics_is_no_answer_and_water_stays_one() -> None:
+    """What would be called open water, summed over chips of world B: what of it is excluded as smooth ground, on mud and on flood water."""
+    taken = np.zeros((2, 2))
+    for number in range(3):
+        for row, mechanisms in enumerate(((), ("mud_flats",))):
+            chip = simulate_chip(chip_seed(11, number), "B", 256, mechanisms)
+            share = chip_evidence.prior_of(chip)
+            made = chip_evidence.answer(chip, chip_evidence.evidence_of(chip, share), share)
+            if mechanisms:
+                here = (chip.mechanism == Mechanism.MUD_FLATS) & (chip.truth == EvidenceClass.BARE_SOIL)
+            else:
+                here = (chip.truth == EvidenceClass.OPEN_WATER) & ~chip.terrain.permanent_water
+            called = here & (made.posterior.water > WET_FROM)
+            taken[row] += called.sum(), (called & (made.bits & Exclusion.SMOOTH_GROUND > 0)).sum()
+    assert (taken[:, 0] > 500).all()
+    water, mud = taken[:, 1] / taken[:, 0]
+    assert mud > 0.4 and water < 0.03
