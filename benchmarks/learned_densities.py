@@ -19,8 +19,8 @@ from floodfuse.catalogs.simulated.chips import Chip
 from floodfuse.harmonize.classes import Decider, EvidenceClass
 from floodfuse.harmonize.evidence import SENSOR_CAP_NATS
 from floodfuse.harmonize.likelihood import OUTLIER_DENSITY_PER_DB, OUTLIER_SHARE
-from floodfuse.harmonize.radiometry import noise_gamma0
-from floodfuse.pipeline.chip_evidence import BAND, floors_of, radar_of
+from floodfuse.harmonize.radiometry import total_power
+from floodfuse.pipeline.chip_evidence import BAND, radar_of, subtracted_of
 
 ANGLES_DEG = np.arange(28.75, 46.0, 2.5)  # middles of bins
 AXIS_DB = np.arange(-38.0, 8.0 + 1e-9, 0.5)
@@ -42,9 +42,8 @@ def _places(radar: RadarChip, who: Decider, step: int) -> tuple[NDArray[np.float
     inner = (slice(None, None, step), slice(None, None, step))
     theta = radar.incidence_deg[inner].astype(float)
     at = [(theta - ANGLES_DEG[0]) / 2.5]
-    for power, floor in zip(radar.gamma0.values(), floors_of(radar, who), strict=True):
-        noise = noise_gamma0(floor.nesz_db, theta) if radar.noise_removed else 0.0
-        level = 10.0 * np.log10(np.maximum(power[inner] + noise, 1e-5))
+    for power, noise in zip(radar.gamma0.values(), subtracted_of(radar).values(), strict=True):
+        level = 10.0 * np.log10(np.maximum(total_power(power[inner], noise, theta), 1e-5))
         at.append((level - AXIS_DB[0]) / 0.5)
     return tuple(at)
 

@@ -39,6 +39,7 @@ from floodfuse.harmonize.dry_level import DryLevel
 from floodfuse.harmonize.evidence import SENSOR_CAP_NATS
 from floodfuse.harmonize.joint import INCIDENCE_STEP_DEG, NATS_PER_UNIT, POWER_AXIS_DB
 from floodfuse.harmonize.likelihood import URBAN_CAP_NATS
+from floodfuse.harmonize.radiometry import total_power_db
 
 WATER_BEFORE_SHARE = (
     0.1  # q: of land near water, wet in the median of earlier dates though no map says so [P]
@@ -215,12 +216,6 @@ def _combine(y_db, before, angles, shares, model, axes, numbers, out):  # type: 
             best = max(best, p[k])
         for k in range(8):
             out[i, k] = max(p[k] - best, -numbers[2])
-
-
-def total_power_db(gamma0: Float32, noise: float, incidence_deg: Float32) -> Float32:
-    """10 log10 of gamma0 plus a noise floor, linear sigma0, which is turned into gamma0; no less than -60 dB."""
-    total = gamma0 + np.float32(noise) / np.cos(np.deg2rad(incidence_deg))
-    return np.asarray(10.0 * np.log10(np.maximum(total, np.float32(1e-6))), np.float32)
 
 
 def combine(

@@ -101,6 +101,19 @@ def noise_gamma0(nesz_sigma0_db: float, incidence_deg: ArrayLike) -> NDArray[np.
     return np.asarray(10.0 ** (nesz_sigma0_db / 10.0) / np.cos(np.deg2rad(incidence_deg)))
 
 
+def total_power(gamma0: ArrayLike, noise_sigma0: float, incidence_deg: ArrayLike) -> NDArray[np.floating]:
+    """What was received: gamma0 and the noise that was subtracted from it, all linear; the noise is sigma0, 0 where it was left in."""
+    return np.asarray(gamma0) + noise_sigma0 / np.cos(np.deg2rad(incidence_deg))
+
+
+def total_power_db(
+    gamma0: NDArray[np.float32], noise_sigma0: float, incidence_deg: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """10 log10 of `total_power`, no less than -60 dB."""
+    total = total_power(gamma0, noise_sigma0, incidence_deg)
+    return np.asarray(10.0 * np.log10(np.maximum(total, 1e-6)), np.float32)
+
+
 def refusal(sample: ArrayLike, declared: Literal["power", "amplitude", "db", "dn"]) -> str | None:
     """Why values can't be what they are declared to be, or None (harmonization.md 1.5).
 

@@ -20,7 +20,7 @@ from floodfuse.catalogs.acquisition import RADARS, Acquisition
 from floodfuse.harmonize.classes import EvidenceClass
 from floodfuse.harmonize.densities import GroundLevel
 from floodfuse.harmonize.joint import Floor
-from floodfuse.harmonize.radiometry import noise_gamma0
+from floodfuse.harmonize.radiometry import total_power
 from floodfuse.harmonize.scene_levels import Samples, ground_levels
 from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
 from floodfuse.pipeline.area import Area
@@ -78,7 +78,7 @@ def _told(
     floors = tuple(Floor(name, acquisition.nesz_db[pol]) for name, pol in channels.items())
     if len(floors) < 2 and not terrain:
         return None, ()
-    samples = _samples(acquisition, terrain, floors, tuple(channels.values()))
+    samples = _samples(acquisition, terrain, tuple(channels.values()))
     levels = ground_levels(samples, floors)
     if len(floors) < 2:
         return None, levels
@@ -89,9 +89,7 @@ def _told(
     return wind, levels
 
 
-def _samples(
-    acquisition: Acquisition, terrain: Sequence[Acquisition], floors: Sequence[Floor], pols: Sequence[str]
-) -> Samples:
+def _samples(acquisition: Acquisition, terrain: Sequence[Acquisition], pols: Sequence[str]) -> Samples:
     """Samples of an acquisition from windows all over it, and what the ground beneath is."""
     powers: list[list[Float]] = [[np.empty(0)] for _ in pols]
     angles, shares = [np.empty(0)], [np.empty((0, len(EvidenceClass)))]
@@ -102,9 +100,10 @@ def _samples(
         node = scene[node_path(acquisition)].dataset
         below = scene["terrain"].dataset if terrain else xr.Dataset()
         theta = node["incidence"].values.astype(float)
-        for which, (floor, pol) in enumerate(zip(floors, pols, strict=True)):
-            noise = noise_gamma0(floor.nesz_db, theta) if acquisition.noise_removed else 0.0
-            powers[which].append((node[pol].values + noise).ravel())
+        for which, pol in enumerate(pols):
+            subtracted = acquisition.noise_subtracted(pol)
+            total = total_power(node[pol].values, subtracted, theta)
+            powers[which].append(np.asarray(total, float).ravel())
         angles.append(theta.ravel())
         shares.append(prior_of(below, grid.shape).reshape(-1, len(EvidenceClass)).astype(float))
     whole = tuple(np.concatenate(parts) for parts in powers)

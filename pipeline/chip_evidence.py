@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from floodfuse.catalogs.simulated.chip_radar import RadarChip
 from floodfuse.catalogs.simulated.chips import Chip
 from floodfuse.harmonize import decay, optical
-from floodfuse.harmonize.change import combine, total_power_db
+from floodfuse.harmonize.change import combine
 from floodfuse.harmonize.change_densities import change_model
 from floodfuse.harmonize.classes import Decider
 from floodfuse.harmonize.correlation import band_correlation, discounted
@@ -29,7 +29,7 @@ from floodfuse.harmonize.evidence import aggregate, optical_evidence, radar_evid
 from floodfuse.harmonize.flood_rise import SAMPLE_M, rise_nats, risen, sampled, support
 from floodfuse.harmonize.history import Pass, flood_llr
 from floodfuse.harmonize.joint import Floor, JointTable, joint_table
-from floodfuse.harmonize.radiometry import noise_gamma0
+from floodfuse.harmonize.radiometry import total_power, total_power_db
 from floodfuse.harmonize.scene_levels import Samples, ground_levels
 from floodfuse.harmonize.speckle import log_moments_db
 from floodfuse.harmonize.wind_regime import WindRegime, wind_regime
@@ -112,8 +112,8 @@ def told_of(radar: RadarChip, who: Decider, log_share: Float32) -> Told:
     theta = sampled(radar.incidence_deg)
     floors, looks = floors_of(radar, who), radar.looks * _SAMPLE_LOOKS
     first, second = (
-        sampled(power) + (noise_gamma0(f.nesz_db, theta) if radar.noise_removed else 0.0)
-        for power, f in zip(radar.gamma0.values(), floors, strict=True)
+        np.asarray(total_power(sampled(power), noise, theta), float)
+        for power, noise in zip(radar.gamma0.values(), subtracted_of(radar).values(), strict=True)
     )
     share = np.log(sampled(np.exp(log_share)))
     levels = ground_levels(Samples((first, second), theta, share, side * RESOLUTION_M, looks), floors)
@@ -140,7 +140,7 @@ def radar_nats(radar: RadarChip, who: Decider, told: Told, log_share: Float32 | 
     log_share : ln prior of classes; where given, the image is held against the chip's dry reference
     """
     table, angles = _table_of(radar, who, told), level_angles(radar)
-    powers, noise = list(radar.gamma0.values()), list(_subtracted(radar).values())
+    powers, noise = list(radar.gamma0.values()), list(subtracted_of(radar).values())
     nats = radar_evidence(powers, noise, radar.incidence_deg, table, angles)
     return nats if log_share is None else _against_dry(radar, who, nats, told, log_share)
 
@@ -161,7 +161,7 @@ def _against_dry(radar: RadarChip, who: Decider, nats: Float32, told: Told, log_
     return combine(nats, list(radar.gamma0.values()), before, radar.incidence_deg, model, angles, log_share)
 
 
-def _subtracted(radar: RadarChip) -> dict[str, float]:
+def subtracted_of(radar: RadarChip) -> dict[str, float]:
     """Noise floor that was subtracted, linear sigma0, by polarization."""
     return {
         pol: 10.0 ** (level / 10.0) if radar.noise_removed else 0.0 for pol, level in radar.nesz_db.items()
@@ -173,7 +173,7 @@ def _dry_levels(radar: RadarChip, who: Decider) -> list[DryLevel]:
     looks = looks_of(radar, who)
     bias_db = float(log_moments_db(looks * radar.reference_dates)[0])
     before = []
-    for power, noise in zip(radar.reference.values(), _subtracted(radar).values(), strict=True):
+    for power, noise in zip(radar.reference.values(), subtracted_of(radar).values(), strict=True):
         level = total_power_db(power, noise, radar.incidence_deg) - np.float32(bias_db)
         nothing = np.zeros_like(level)
         leverage = np.full_like(level, 1.0 / radar.reference_dates)
@@ -188,7 +188,7 @@ def measured_of(chip: Chip, who: Decider, against_dry: bool = False) -> Parts:
         return optical_parts(green, nir, swir)
     radar = radar_of(chip, who)
     dry_db = _dry_levels(radar, who)[0].level_db if against_dry else None
-    return radar_parts(BAND[who], radar.gamma0, _subtracted(radar), radar.incidence_deg, dry_db)
+    return radar_parts(BAND[who], radar.gamma0, subtracted_of(radar), radar.incidence_deg, dry_db)
 
 
 def optical_nats(chip: Chip) -> Float32:

@@ -14,10 +14,9 @@ from scipy.ndimage import binary_dilation
 
 from floodfuse.catalogs.acquisition import Acquisition, Sensor
 from floodfuse.harmonize import advisory
-from floodfuse.harmonize.change import total_power_db
 from floodfuse.harmonize.densities import CROSS_POLARIZED, channel_name
 from floodfuse.harmonize.dry_level import DryLevel
-from floodfuse.harmonize.radiometry import PALSAR2_GHZ, SENTINEL1_GHZ
+from floodfuse.harmonize.radiometry import PALSAR2_GHZ, SENTINEL1_GHZ, total_power_db
 from floodfuse.harmonize.water import WaterChannel
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.ingest.interference import striped

@@ -14,11 +14,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from floodfuse.catalogs.acquisition import Acquisition, Sensor
-from floodfuse.harmonize.change import total_power_db
 from floodfuse.harmonize.dry_level import DryLevel
 from floodfuse.harmonize.evidence import aggregate
 from floodfuse.harmonize.incidence import REFERENCE_DEG
 from floodfuse.harmonize.optical import DARKEST_REFLECTANCE, normalised_difference
+from floodfuse.harmonize.radiometry import total_power_db
 
 Float32 = NDArray[np.float32]
 Parts = dict[str, Float32]

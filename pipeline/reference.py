@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from floodfuse.catalogs.acquisition import RADARS, Acquisition, Sensor
 from floodfuse.catalogs.errors import BadRequest
-from floodfuse.harmonize.change import total_power_db
 from floodfuse.harmonize.dry_level import YEAR_DAYS, DryLevel, dry_level, harmonics, trusted
+from floodfuse.harmonize.radiometry import total_power_db
 
 MOST = 12  # scenes: beyond them the level gains little, and each is read in full
 SETTLED_DAYS = (

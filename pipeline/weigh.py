@@ -34,7 +34,7 @@ from floodfuse.harmonize.evidence import (
 from floodfuse.harmonize.history import Pass, flood_llr
 from floodfuse.harmonize.joint import Floor, JointTable, joint_table, leading
 from floodfuse.harmonize.prior import log_prior
-from floodfuse.harmonize.radiometry import noise_gamma0
+from floodfuse.harmonize.radiometry import total_power
 from floodfuse.pipeline.grid import Grid
 from floodfuse.pipeline.hints import hints_of
 from floodfuse.pipeline.hints import merged as hints_with
@@ -181,9 +181,10 @@ def _filtered(
     angle = node["incidence"].values
     layers = {}
     for pol in acquisition.polarizations:
-        noise = noise_gamma0(acquisition.nesz_db[pol], angle) if acquisition.noise_removed else 0.0
-        total = np.maximum(node[pol].values + noise, np.float32(_LEAST_POWER))
-        layers[pol] = (("y", "x"), np.asarray(smooth(total, looks) - noise, np.float32))
+        total = total_power(node[pol].values, acquisition.noise_subtracted(pol), angle)
+        noise = total - node[pol].values
+        filtered = smooth(np.maximum(total, np.float32(_LEAST_POWER)), looks)
+        layers[pol] = (("y", "x"), np.asarray(filtered - noise, np.float32))
     return node.assign(layers)
 
 
