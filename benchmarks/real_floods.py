@@ -123,15 +123,15 @@ def main() -> None:
             add_chip(root, chip, catalog)
             area = ",".join(f"{v:.7f}" for v in label.bounds)
             choices = ["sentinel1", "sentinel2", "sentinel1,sentinel2"] if optical_time else ["sentinel1"]
-            for sensors, asked in product(choices, strategies):
+            for number, (sensors, asked) in enumerate(product(choices, strategies)):
                 fusion, _, weights = asked.partition("=")
-                out = Path(folder, f"{sensors}-{fusion}")
+                out = Path(folder, str(number))
                 where = ("--date", day, "--catalog", catalog, "--sensors", sensors, "--out", out)
                 how = ("--fusion", fusion, *(("--weights", weights) if weights else ()))
                 run("map", area, *where, *how, "--quiet")
                 truth, (found, water) = label.read(1), sampled(out, label)
                 said = f"{score(found, truth)}{best_threshold(water, truth)}"
-                print(f"{chip:17} {sensors:20} {fusion:12} {said}", flush=True)
+                print(f"{chip:17} {sensors:20} {asked:12} {said}", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import shift, zoom
+from scipy.ndimage import shift
 
 from floodfuse.harmonize.decay import decay_evidence, half_life_days, persistence
 from floodfuse.models.chips import LabelledChip
 from floodfuse.models.inputs import measured
 from floodfuse.models.inputs.evidence import CLASSES, DAYS, GROUND, HAND, HAND_KNOWN, HAND_SCALE_M
+from floodfuse.models.smooth_noise import smooth_noise
 from floodfuse.models.view_names import image_of, sensor_of
 
 Test = Literal["subset", "cloud", "misregistration", "noise", "age"]
@@ -155,9 +156,9 @@ def clouded(values: NDArray[Any], seen: Bool, percent: float, rng: np.random.Gen
 
 def cloud(shape: tuple[int, ...], percent: float, rng: np.random.Generator) -> Bool:
     """Cloud-shaped pieces over this share of a picture, to the pixel; more cloud grows from where there was some."""
-    field = np.zeros(shape)
+    field = np.zeros(shape, np.float32)
     for octave, cells in enumerate(_CLOUD_CELLS):
-        field += zoom(rng.normal(size=(cells, cells)), [n / cells for n in shape], order=1) / 2.0**octave
+        field += smooth_noise(rng, 1, shape, cells)[0] / np.float32(2.0**octave)
     rank = np.empty(field.size, np.int64)
     rank[np.argsort(field, axis=None)] = np.arange(field.size)
     return rank.reshape(shape) < round(field.size * percent / 100.0)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from scipy.ndimage import zoom
 
 from floodfuse.models.chips import LabelledChip, View
 from floodfuse.models.inputs.registry import Inputs
+from floodfuse.models.smooth_noise import smooth_noise
 from floodfuse.models.view_names import image_of, names_of
 
 _HOLE_CELLS = (3, 9)
@@ -113,5 +113,5 @@ def _dropped(views: Collection[str], share: Mapping[str, float], rng: np.random.
 def _hole(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
     """A cloud-shaped piece of 5 to 60 % of the picture."""
     cells = int(rng.integers(*_HOLE_CELLS))
-    field = zoom(rng.normal(size=(cells, cells)), [n / cells for n in shape], order=1)
+    field = smooth_noise(rng, 1, shape, cells)[0]
     return np.asarray(field > np.quantile(field[::8, ::8], 1.0 - rng.uniform(0.05, 0.6)))
