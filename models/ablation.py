@@ -158,7 +158,7 @@ def cloud(shape: tuple[int, ...], percent: float, rng: np.random.Generator) -> B
     """Cloud-shaped pieces over this share of a picture, to the pixel; more cloud grows from where there was some."""
     field = np.zeros(shape, np.float32)
     for octave, cells in enumerate(_CLOUD_CELLS):
-        field += smooth_noise(rng, 1, shape, cells)[0] / np.float32(2.0**octave)
+        field += smooth_noise(rng, shape, cells) / np.float32(2.0**octave)
     rank = np.empty(field.size, np.int64)
     rank[np.argsort(field, axis=None)] = np.arange(field.size)
     return rank.reshape(shape) < round(field.size * percent / 100.0)

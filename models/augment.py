@@ -113,5 +113,5 @@ def _dropped(views: Collection[str], share: Mapping[str, float], rng: np.random.
 def _hole(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
     """A cloud-shaped piece of 5 to 60 % of the picture."""
     cells = int(rng.integers(*_HOLE_CELLS))
-    field = smooth_noise(rng, 1, shape, cells)[0]
+    field = smooth_noise(rng, shape, cells)
     return np.asarray(field > np.quantile(field[::8, ::8], 1.0 - rng.uniform(0.05, 0.6)))

@@ -1,4 +1,4 @@
-"""Smooth random fields, by which chips are varied in training: errors that pieces of ground share, and the shapes of clouds."""
+"""Smooth random fields: the shapes of clouds that are laid over chips, in training and in ablations."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def smooth_noise(
-    rng: np.random.Generator, channels: int, shape: tuple[int, ...], cells: int
-) -> NDArray[np.float32]:
-    """Fields of mean 0 that are independent of each other, (channel, y, x); bilinear between normal deviates of sd 1.
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], cells: int) -> NDArray[np.float32]:
+    """A field of mean 0, (y, x), bilinear between normal deviates of sd 1.
 
     Parameters
     ----------
     shape : (y, x)
     cells : deviates along a side, 2 or more
     """
-    deviates = rng.normal(size=(channels, cells, cells)).astype(np.float32)
+    deviates = rng.normal(size=(cells, cells)).astype(np.float32)
     rows, columns = (_between(cells, n) for n in shape)
     return np.asarray(rows @ deviates @ columns.T, np.float32)
 

@@ -93,6 +93,6 @@ def _over(x: Float32, colour: Float32, opacity: Float32 | np.float32) -> Float32
 def _clouds(shape: tuple[int, ...], rng: np.random.Generator) -> Float32:
     """Opacity of a broken cover, 0 to 1, over 5 to 80 % of the picture."""
     cells = int(rng.integers(*_CLOUD_CELLS))
-    field = smooth_noise(rng, 1, shape, cells)[0]
+    field = smooth_noise(rng, shape, cells)
     edge = np.quantile(field[::8, ::8], 1.0 - rng.uniform(0.05, 0.8))
     return np.clip((field - edge) * np.float32(rng.uniform(0.7, 3.0)), 0.0, 1.0).astype(np.float32)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
 from floodfuse.models.smooth_noise import smooth_noise
@@ -20,22 +21,28 @@ from floodfuse.models.smooth_noise import smooth_noise
 def test_it_is_what_an_independent_library_draws_between_the_same_deviates(
     seed: int, cells: int, shape: tuple[int, int]
 ) -> None:
-    field = smooth_noise(np.random.default_rng(seed), 3, shape, cells)
-    deviates = np.random.default_rng(seed).normal(size=(3, cells, cells))
-    expected = np.stack([zoom(d, [n / cells for n in shape], order=1) for d in deviates])
-    assert field.dtype == np.float32 and field.shape == (3, *shape)
+    field = smooth_noise(np.random.default_rng(seed), shape, cells)
+    deviates = np.random.default_rng(seed).normal(size=(cells, cells))
+    expected = zoom(deviates, [n / cells for n in shape], order=1)
+    assert field.dtype == np.float32 and field.shape == shape
     np.testing.assert_allclose(field, expected, atol=1e-4)
 
 
+def drawn(times: int, side: int, cells: int) -> NDArray[np.float32]:
+    """So many fields from one generator, (time, y, x)."""
+    rng = np.random.default_rng(1)
+    return np.stack([smooth_noise(rng, (side, side), cells) for _ in range(times)])
+
+
 def test_fields_have_mean_0_and_are_independent() -> None:
-    fields = smooth_noise(np.random.default_rng(1), 400, (48, 48), 6)
+    fields = drawn(400, 48, 6)
     corners = fields[:, 0, 0]
     assert corners.mean() == pytest.approx(0.0, abs=0.15) and corners.std() == pytest.approx(1.0, abs=0.1)
     assert np.corrcoef(fields[::2, 24, 24], fields[1::2, 24, 24])[0, 1] == pytest.approx(0.0, abs=0.2)
 
 
 def test_neighbours_share_it_and_pixels_cells_apart_do_not() -> None:
-    fields = smooth_noise(np.random.default_rng(2), 500, (60, 60), 7)  # a deviate every 9.8 px
+    fields = drawn(500, 60, 7)  # a deviate every 9.8 px
     near = np.corrcoef(fields[:, 30, 30], fields[:, 30, 31])[0, 1]
     far = np.corrcoef(fields[:, 30, 30], fields[:, 30, 55])[0, 1]
     assert near > 0.9 and abs(far) < 0.15
