@@ -157,3 +157,23 @@ def test_power_or_amplitude_stays_open_for_few_or_mixed_values() -> None:
     mixed = power * 10 ** (rng.normal(0.0, 8.0, power.size) / 10)
     assert rm.declared_power_or_amplitude(mixed, 4.4) is None
     assert rm.declared_power_or_amplitude(np.full(500, 0.1), 4.4) is None
+
+
+@reproducible
+@given(st.floats(-35.0, 5.0), st.floats(-32.0, -16.0), st.floats(0.0, 75.0))
+def test_what_was_received_is_what_is_left_and_the_noise_that_was_subtracted(
+    signal_db: float, nesz_db: float, angle_deg: float
+) -> None:
+    received = rm.from_db(signal_db) + rm.noise_gamma0(nesz_db, angle_deg)
+    left = received - rm.noise_gamma0(nesz_db, angle_deg)
+    noise = float(rm.from_db(nesz_db))
+    assert rm.total_power(left, noise, angle_deg) == pytest.approx(received, rel=1e-6)
+    assert rm.total_power(received, 0.0, angle_deg) == received
+    there = np.array([received], np.float32), 0.0, np.array([angle_deg], np.float32)
+    assert rm.total_power_db(*there)[0] == pytest.approx(rm.to_db(received), abs=1e-4)
+
+
+def test_no_power_received_is_told_as_minus_60_decibels_and_none_known_stays_unknown() -> None:
+    nothing = np.array([-0.1, 0.0, np.nan], np.float32)
+    told = rm.total_power_db(nothing, 0.0, np.full(3, 30.0, np.float32))
+    np.testing.assert_allclose(told, np.array([-60.0, -60.0, np.nan]), atol=1e-4)
