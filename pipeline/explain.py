@@ -28,7 +28,7 @@ from floodfuse.harmonize.classes import (
     MapClass,
 )
 from floodfuse.harmonize.densities import channel_name
-from floodfuse.harmonize.radiometry import noise_gamma0, to_db
+from floodfuse.harmonize.radiometry import noise_gamma0, to_db, total_power
 from floodfuse.models import bayes
 from floodfuse.pipeline.area import Area
 from floodfuse.pipeline.execution import Job, judge_block, layers_of_block
@@ -283,12 +283,11 @@ def _observed(acquisition: Acquisition, pixel: Grid) -> tuple[dict[str, float], 
 
 def _channel(acquisition: Acquisition, pol: str, gamma0: float, theta: float) -> ChannelView:
     nesz_db = acquisition.nesz_db[pol]
-    floor = float(noise_gamma0(nesz_db, theta))
-    total = gamma0 + (floor if acquisition.noise_removed else 0.0)
+    total = total_power(gamma0, acquisition.noise_subtracted(pol), theta)
     return ChannelView(
         channel_name(acquisition.band, pol),
         _known(float(to_db(gamma0))),
         _known(float(to_db(total))),
         nesz_db,
-        float(to_db(floor)),
+        float(to_db(noise_gamma0(nesz_db, theta))),
     )

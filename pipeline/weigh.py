@@ -181,10 +181,10 @@ def _filtered(
     angle = node["incidence"].values
     layers = {}
     for pol in acquisition.polarizations:
-        total = total_power(node[pol].values, acquisition.noise_subtracted(pol), angle)
-        noise = total - node[pol].values
+        power = node[pol].values
+        total = total_power(power, acquisition.noise_subtracted(pol), angle)
         filtered = smooth(np.maximum(total, np.float32(_LEAST_POWER)), looks)
-        layers[pol] = (("y", "x"), np.asarray(filtered - noise, np.float32))
+        layers[pol] = (("y", "x"), np.asarray(filtered - (total - power), np.float32))
     return node.assign(layers)
 
 
