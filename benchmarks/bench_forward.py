@@ -41,12 +41,12 @@ def main(strategy: str) -> None:
         raise SystemExit(f"no weights come for '{strategy}'")
     network, _ = load(file)
     network = network.to(memory_format=torch.channels_last)
-    side, form = SIDE_PX, torch.channels_last
+    tiles, side, form = BATCH["cpu"], SIDE_PX, torch.channels_last
     batch = {
-        view: torch.randn(BATCH, n + 1, side, side).to(memory_format=form)
+        view: torch.randn(tiles, n + 1, side, side).to(memory_format=form)
         for view, n in network.stacks.views.items()
     }
-    megapixels = BATCH * side**2 / 1e6
+    megapixels = tiles * side**2 / 1e6
     network(batch)
     plain = fastest(lambda: network(batch))
     with torch.autocast("cpu", torch.bfloat16):
@@ -59,7 +59,7 @@ def main(strategy: str) -> None:
     fused = fastest(lambda: compiled(batch))
     saved = (plain - fused) / megapixels
     print(
-        f"{strategy}, {BATCH} tiles of {side} px, {torch.get_num_threads()} threads: {megapixels / plain:.2f} Mpx/s"
+        f"{strategy}, {tiles} tile of {side} px, {torch.get_num_threads()} threads: {megapixels / plain:.2f} Mpx/s"
     )
     print(f"in bfloat16           {plain / halved:5.2f} x")
     print(f"compiled              {plain / fused:5.2f} x, after {spent:.0f} s of compiling")

@@ -49,8 +49,11 @@ def bare_pixels_a_second(file: Path) -> float:
     """Pixels a second of the network's forward pass over batches of tiles, each tile counted whole."""
     network, _ = load(file)
     network = network.to(memory_format=torch.channels_last)
-    shape = (BATCH, SIDE_PX, SIDE_PX)
-    batch = {view: torch.randn(shape[0], n + 1, *shape[1:]) for view, n in network.stacks.views.items()}
+    shape = (BATCH["cpu"], SIDE_PX, SIDE_PX)
+    batch = {
+        view: torch.randn(shape[0], n + 1, *shape[1:]).to(memory_format=torch.channels_last)
+        for view, n in network.stacks.views.items()
+    }
     fastest = float("inf")
     with torch.inference_mode():
         for _ in range(1 + BARE_PASSES):

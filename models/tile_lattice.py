@@ -4,6 +4,9 @@ Tiles lie at fixed places: rows and columns that are multiples of `STEP_PX`. The
 world, counts nothing; where two tiles lap over, their weights are the halves of a cosine, which add up to one.
 
     rim 0 | rise over OVERLAP_PX | 1 | fall over OVERLAP_PX | rim 0
+
+A tile is as wide as a network can make use of: how high the water stood, and what a field looks like, is told by the kilometres around
+(`benchmarks/tile_sides.py`).
 """
 
 from __future__ import annotations
@@ -15,10 +18,13 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE_PX = 256
+SIDE_PX = 512
 RIM_PX = 16
 OVERLAP_PX = 32
 STEP_PX = SIDE_PX - 2 * RIM_PX - OVERLAP_PX
+BLOCKS_FROM_PX = RIM_PX
+"""A row, and column, at which blocks of whole steps may begin: a tile begins to count there. Such a block is the first to ask for the tiles
+that begin beside it and for none that lies mostly beyond it, and what it must see ends with them."""
 
 
 class Span(NamedTuple):

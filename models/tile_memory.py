@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from floodfuse.models.tile_lattice import Place, Window, covering, places
 
-ROOM = 128  # tiles; of 13 layers, 330 MB
+ROOM = 64  # tiles; of 13 layers, 770 MB
 
 Told = Mapping[str, NDArray[np.float32]]
 """What is said of a tile where it counts, (channel, y, x) by name; empty where no sensor sees anything of it."""

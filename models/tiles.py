@@ -21,7 +21,8 @@ from floodfuse.models.tile_lattice import Place, Window, taper
 from floodfuse.models.tile_memory import Claim, Told
 from floodfuse.models.view_names import sensor_of
 
-BATCH = 4  # tiles to a pass through the network
+BATCH = {"cpu": 1, "cuda": 8}
+"""Tiles to a pass through the network. A core is busy with one, and one alone is told by the same kernels whatever was asked for with it."""
 
 Float32 = NDArray[np.float32]
 
@@ -57,8 +58,9 @@ def speak(network: FusionNetwork, views: Mapping[str, View], claim: Claim, groun
     sees = [place for place in claim.mine if _sees(given, place.whole.within(around), ground)]
     for place in set(claim.mine) - set(sees):
         claim.told[place].set_result({})
-    for first in range(0, len(sees), BATCH):
-        batch = sees[first : first + BATCH]
+    size = BATCH[network.device.type]
+    for first in range(0, len(sees), size):
+        batch = sees[first : first + size]
         for place, told in zip(batch, _through(network, given, batch, around), strict=True):
             claim.told[place].set_result(told)
     cut = _blended(claim, network.classes)
@@ -86,12 +88,9 @@ def _through(
     network: FusionNetwork, given: Mapping[str, Tensor], places: Sequence[Place], around: Window
 ) -> list[Told]:
     """What is said of some tiles."""
-    form = torch.channels_last
-    # A batch of one takes other kernels, whose last bits differ; which tiles go together hangs on which blocks came first.
-    twice = places if len(places) > 1 else 2 * list(places)
     batch = {
-        name: torch.stack([values[(..., *place.whole.within(around))] for place in twice]).to(
-            network.device, memory_format=form
+        name: torch.stack([values[(..., *place.whole.within(around))] for place in places]).to(
+            network.device, memory_format=torch.channels_last
         )
         for name, values in given.items()
     }

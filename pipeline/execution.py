@@ -26,7 +26,7 @@ from floodfuse.catalogs.acquisition import Acquisition
 from floodfuse.harmonize.classes import Advisory, Decider, Exclusion, MapClass
 from floodfuse.models import bayes
 from floodfuse.models.conformal import Conformal
-from floodfuse.models.tile_lattice import Span, Window
+from floodfuse.models.tile_lattice import BLOCKS_FROM_PX, Span, Window
 from floodfuse.models.tile_memory import TileMemory
 from floodfuse.pipeline import decide
 from floodfuse.pipeline.area import Area
@@ -37,7 +37,7 @@ from floodfuse.pipeline.grid import Grid, area_mask
 from floodfuse.pipeline.ground import permanent_water
 from floodfuse.pipeline.ingest.kept_open import keeping_open
 from floodfuse.pipeline.product import NOVELTY, weight_layer
-from floodfuse.pipeline.publish import zarr_store
+from floodfuse.pipeline.publish.zarr_store import BlockWriter
 from floodfuse.pipeline.rise_field import FloodRise
 from floodfuse.pipeline.weigh import HALO_PX, Evidence, Speckle
 from floodfuse.pipeline.weighed import Weighed, weighed
@@ -190,9 +190,9 @@ def _counts(values: NDArray[np.generic]) -> Counter[int]:
     return Counter({int(value): int(count) for value, count in zip(found, counts, strict=True)})
 
 
-def _work(job: Job, folder: Path, block: Grid, rows: slice, columns: slice) -> Tally:
+def _work(job: Job, writer: BlockWriter, block: Grid, rows: slice, columns: slice) -> Tally:
     layers, tally = map_block(job, block)
-    zarr_store.write_block(folder, rows, columns, layers)
+    writer.write(rows, columns, layers)
     return tally
 
 
@@ -215,12 +215,13 @@ def run_blocks(
 
     Blocks go to Dask's threads in batches, so that what is queued does not grow with the area either.
     """
-    pieces = grid.blocks(block)
-    count = -(-grid.rows // block) * -(-grid.columns // block)
+    first = None if job.network is None else BLOCKS_FROM_PX
+    pieces = grid.blocks(block, first)
+    count = sum(1 for _ in grid.blocks(block, first))
     total = Tally()
     done = 0
     batch = 16 * workers
-    work = dask.delayed(partial(_work, job, folder), pure=False)
+    work = dask.delayed(partial(_work, job, BlockWriter(folder)), pure=False)
     # Leaving the pool waits for blocks under way: nothing writes after a failure, and no file is closed while it is read.
     with keeping_open(), ThreadPoolExecutor(workers) as pool:
         while part := list(islice(pieces, batch)):

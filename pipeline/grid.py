@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pyproj
@@ -96,15 +97,24 @@ class Grid:
             columns=self.columns * times,
         )
 
-    def blocks(self, size: int) -> Iterator[tuple[slice, slice, Grid]]:
-        """The window cut into blocks of at most `size` pixels a side: where each lies within it, and its grid."""
-        for top in range(0, self.rows, size):
-            for left in range(0, self.columns, size):
-                rows, columns = min(size, self.rows - top), min(size, self.columns - left)
+    def blocks(self, size: int, first: int | None = None) -> Iterator[tuple[slice, slice, Grid]]:
+        """The window cut into blocks of at most `size` pixels a side: where each lies within it, and its grid.
+
+        Parameters
+        ----------
+        first : a row, and column, of the lattice at which a block begins; those of the window's corner where None
+        """
+        across = list(_cuts(self.column, self.columns, size, first))
+        for rows in _cuts(self.row, self.rows, size, first):
+            for columns in across:
                 block = replace(
-                    self, row=self.row + top, column=self.column + left, rows=rows, columns=columns
+                    self,
+                    row=self.row + rows.start,
+                    column=self.column + columns.start,
+                    rows=rows.stop - rows.start,
+                    columns=columns.stop - columns.start,
                 )
-                yield slice(top, top + rows), slice(left, left + columns), block
+                yield rows, columns, block
 
     def pixel_at(self, lon: float, lat: float) -> Grid:
         """The one-pixel window that holds a position in degrees, anywhere on the lattice."""
@@ -125,6 +135,13 @@ class Grid:
             and other.row + other.rows <= self.row + self.rows
             and other.column + other.columns <= self.column + self.columns
         )
+
+
+def _cuts(begin: int, length: int, size: int, first: int | None) -> Iterator[slice]:
+    """A stretch of the lattice from `begin`, cut into pieces of at most `size`, one of which would begin at `first`."""
+    at = 0 if first is None else (first - begin) % size
+    edges = [0, *range(at or size, length, size), length]
+    return (slice(start, end) for start, end in pairwise(edges))
 
 
 def utm_of(area: Area) -> pyproj.CRS:

@@ -77,7 +77,7 @@ def map_area(settings: MapSettings, tell: Tell | None = None) -> RunRecord:
     with staged(out, settings.overwrite) as folder:
         with _timed(seconds, "map"):
             zarr_store.create(
-                folder, grid, settings.block_px, _attributes(settings, job.acquisitions), layers
+                folder, grid, settings.chunk_px, _attributes(settings, job.acquisitions), layers
             )
             tally = run_blocks(
                 job,

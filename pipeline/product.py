@@ -130,9 +130,7 @@ class GridRecord(_Record):
         description="a b c d e f of the affine"
     )
     shape: tuple[int, int] = Field(description="rows, columns")
-    block: int = Field(
-        description="pixels a side of a block, from the upper left corner; no value depends on it"
-    )
+    block: int = Field(description="pixels a side of the blocks that were worked on; no value depends on it")
 
 
 class WeightsRecord(_Record):

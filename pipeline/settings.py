@@ -13,7 +13,10 @@ from pydantic_core import ErrorDetails
 
 from floodfuse.catalogs.acquisition import OBSERVING, Sensor
 from floodfuse.catalogs.errors import BadRequest
+from floodfuse.models.tile_lattice import STEP_PX
 from floodfuse.pipeline.area import date_of
+
+_BLOCK_PX = 512
 
 Fusion = Literal["bayes", "early", "intermediate", "attention", "late", "graybox"]
 
@@ -50,7 +53,7 @@ class MapSettings(BaseModel):
         default=None,
         ge=64,
         le=8192,
-        description="pixels a side of the blocks that are worked on; 512, and 1024 for networks, which look beyond a block's edge",
+        description="pixels a side of the blocks that are worked on; 512, and 896 for networks, whose blocks are whole steps of 448",
     )
     reference: Literal["auto", "none"] = Field(
         default="auto",
@@ -97,8 +100,15 @@ class MapSettings(BaseModel):
 
     @property
     def block_px(self) -> int:
-        """Pixels a side of a block."""
-        return self.block or (512 if self.fusion == "bayes" else 1024)
+        """Pixels a side of a block; of networks whole steps from tile to tile, at least one."""
+        if self.fusion == "bayes":
+            return self.block or _BLOCK_PX
+        return max((self.block or 2 * STEP_PX) // STEP_PX, 1) * STEP_PX
+
+    @property
+    def chunk_px(self) -> int:
+        """Pixels a side of a chunk of the Zarr: a block, but for networks, whose blocks do not begin at the product's corner."""
+        return self.block_px if self.fusion == "bayes" else _BLOCK_PX
 
     def product_time(self) -> datetime:
         """The time the product stands for, UTC."""

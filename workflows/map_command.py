@@ -57,7 +57,7 @@ def map_command(
     resolution: Resolution = None,
     crs: Crs = None,
     block: Annotated[
-        int | None, typer.Option(help="Pixels a side of a block. (default: 512; 1024 for networks)")
+        int | None, typer.Option(help="Pixels a side of a block. (default: 512; 896 for networks)")
     ] = None,
     workers: Workers = None,
     reference: Reference = None,

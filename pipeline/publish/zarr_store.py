@@ -1,11 +1,14 @@
-"""`product.zarr`: Zarr v3, one chunk a block, written in parallel, with CF and GeoZarr metadata, consolidated."""
+"""`product.zarr`: Zarr v3, written block by block in parallel, with CF and GeoZarr metadata, consolidated."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from enum import IntFlag
+from itertools import product
 from pathlib import Path
+from threading import Lock
 
 import dask.array as da
 import numpy as np
@@ -25,11 +28,11 @@ _CONVENTIONS = "CF-1.11"
 def create(
     folder: Path,
     grid: Grid,
-    block: int,
+    chunk: int,
     attributes: dict[str, str],
     layers: Mapping[str, Layer] = LAYERS,
 ) -> None:
-    """Lay out an empty product: every layer at its fill value, coordinates, CRS."""
+    """Lay out an empty product: every layer at its fill value, coordinates, CRS; chunks of so many pixels a side."""
     dataset = xr.Dataset(
         {
             name: (
@@ -47,7 +50,7 @@ def create(
         .rio.write_transform(grid.transform)
         .rio.write_coordinate_system()
     )
-    chunks = (min(block, grid.rows), min(block, grid.columns))
+    chunks = (min(chunk, grid.rows), min(chunk, grid.columns))
     encoding = {
         name: {
             "chunks": chunks,
@@ -65,13 +68,33 @@ def create(
         )
 
 
-def write_block(folder: Path, rows: slice, columns: slice, layers: dict[str, NDArray[np.generic]]) -> None:
-    """Write one block of every layer. Blocks are chunks, so that blocks can be written at the same time."""
-    group = zarr.open_group(folder / ZARR_FILE, mode="r+")
-    for name, values in layers.items():
-        array = group[name]
-        assert isinstance(array, zarr.Array)
-        array[rows, columns] = values
+class BlockWriter:
+    """Writes blocks of a product that was laid out, from any number of threads.
+
+    A block that is a chunk waits for nobody. One that holds part of a chunk reads the rest of it first, and of two that share a chunk one waits
+    for the other.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        group = zarr.open_group(folder / ZARR_FILE, mode="r+")
+        self._arrays = {name: array for name, array in group.arrays() if array.ndim == 2}
+        a_layer = next(iter(self._arrays.values()))
+        self._chunk = a_layer.chunks
+        self._locks = [[Lock() for _ in range(a_layer.cdata_shape[1])] for _ in range(a_layer.cdata_shape[0])]
+
+    def write(self, rows: slice, columns: slice, layers: Mapping[str, NDArray[np.generic]]) -> None:
+        """One block of every layer."""
+        held = product(
+            *(
+                range(at.start // n, -(-at.stop // n))
+                for at, n in zip((rows, columns), self._chunk, strict=True)
+            )
+        )
+        with ExitStack() as stack:
+            for i, j in held:  # row by row, in every thread: nobody waits for who waits for him
+                stack.enter_context(self._locks[i][j])
+            for name, values in layers.items():
+                self._arrays[name][rows, columns] = values
 
 
 def open_product(folder: Path) -> xr.Dataset:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from floodfuse.models.tile_lattice import (
+    BLOCKS_FROM_PX,
+    OVERLAP_PX,
     RIM_PX,
     SIDE_PX,
     STEP_PX,
@@ -46,6 +48,18 @@ def test_tiles_of_a_window_are_all_that_count_in_it(rows: Span, columns: Span) -
         assert covering(wanted, [place]).rows.first <= min(rows.first, place.row)
     beyond = Place(found[0].row - STEP_PX, found[0].column)
     assert beyond.counting.rows.end <= rows.first  # the next one up counts nowhere in it
+
+
+@given(st.integers(-20, 20), st.integers(-20, 20), st.integers(1, 3))
+def test_a_block_of_whole_steps_sees_hardly_more_than_itself(row: int, column: int, steps: int) -> None:
+    """Once the blocks above and to the left have told theirs."""
+    side = steps * STEP_PX
+    window = Window(Span(row * STEP_PX + BLOCKS_FROM_PX, side), Span(column * STEP_PX + BLOCKS_FROM_PX, side))
+    left, above = window.columns.first, window.rows.first
+    mine = [p for p in places(window) if p.row + RIM_PX >= above and p.column + RIM_PX >= left]
+    assert len(mine) == steps**2
+    around = covering(window, mine)
+    assert around.shape == (side + 2 * RIM_PX + OVERLAP_PX,) * 2
 
 
 @given(spans, spans)

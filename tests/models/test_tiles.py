@@ -22,8 +22,8 @@ from floodfuse.models.tiles import Spoken, speak
 
 GROUND = inputs.GROUND
 VIEWS = {"c/now": 9, "l/now": 9, GROUND: 12}
-WORLD_PX = 900
-FIRST = -300  # row and column of the world's corner on the lattice
+WORLD_PX = 1100
+FIRST = -500  # row and column of the world's corner on the lattice
 
 Float32 = NDArray[np.float32]
 
@@ -82,10 +82,10 @@ def test_tiles_to_a_pass_change_nothing(
     network: FusionNetwork, world: dict[str, View], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = window(0, 0, 250, 250)
-    four = said(network, world, place)
-    monkeypatch.setattr(tiles, "BATCH", 1)
-    one = said(network, world, place)
-    np.testing.assert_allclose(one.probability, four.probability, atol=1e-5)
+    alone = said(network, world, place)
+    monkeypatch.setitem(tiles.BATCH, "cpu", 3)
+    together = said(network, world, place)
+    np.testing.assert_allclose(together.probability, alone.probability, atol=1e-5)
 
 
 def test_probabilities_and_weights_add_up_to_one_and_blind_sensors_weigh_nothing(

@@ -53,6 +53,31 @@ def test_blocks_tile_the_window_without_gap_or_overlap(row: int, column: int, si
     assert (hits == 1).all()
 
 
+@given(
+    st.integers(-700, 700),
+    st.integers(1, 300),
+    st.integers(1, 300),
+    st.sampled_from([64, 100]),
+    st.integers(-70, 70),
+)
+def test_blocks_may_begin_at_a_place_of_the_lattice(
+    row: int, rows: int, columns: int, size: int, first: int
+) -> None:
+    window = replace(LATTICE, row=row, rows=rows, columns=columns)
+    hits = np.zeros(window.shape, int)
+    for at_rows, at_columns, block in window.blocks(size, first):
+        hits[at_rows, at_columns] += 1
+        assert window.place_of(block) == (at_rows, at_columns)
+        assert block.shape == hits[at_rows, at_columns].shape
+        for begin, corner, end in (
+            (block.row, window.row, block.row + block.rows),
+            (block.column, window.column, block.column + block.columns),
+        ):
+            assert begin == corner or (begin - first) % size == 0
+            assert (end - 1 - first) // size == (begin - first) // size  # no cut is left out
+    assert (hits == 1).all()
+
+
 @pytest.mark.parametrize("text", ["EPSG:4326", "EPSG:99999", "not a crs"])
 def test_a_crs_that_is_no_map_projection_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="EPSG:32630"):

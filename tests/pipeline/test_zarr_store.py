@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyproj
+import pytest
 import rioxarray  # noqa: F401  registers `.rio`
 import xarray as xr
 import zarr
@@ -46,12 +48,22 @@ def test_it_is_consolidated_zarr_v3_at_its_fill_values(tmp_path: Path) -> None:
     assert np.isnan(raw["probability"].values).all()
 
 
-def test_blocks_written_apart_make_the_whole(tmp_path: Path) -> None:
-    zarr_store.create(tmp_path, GRID, 64, {})
+@pytest.mark.parametrize("first", [None, -461_990])
+def test_blocks_written_apart_make_the_whole_whether_they_are_chunks_or_not(
+    tmp_path: Path, first: int | None
+) -> None:
+    zarr_store.create(tmp_path, GRID, 32, {})
     rng = np.random.default_rng(0)
     whole = {name: rng.integers(0, 5, GRID.shape).astype(layer.dtype) for name, layer in LAYERS.items()}
-    for rows, columns, _ in GRID.blocks(64):
-        zarr_store.write_block(tmp_path, rows, columns, {name: v[rows, columns] for name, v in whole.items()})
+    writer = zarr_store.BlockWriter(tmp_path)
+
+    def write(block: tuple[slice, slice, Grid]) -> None:
+        rows, columns, _ = block
+        writer.write(rows, columns, {name: v[rows, columns] for name, v in whole.items()})
+
+    size = 32 if first is None else 13  # many blocks to a chunk
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, GRID.blocks(size, first)))
     product = zarr_store.open_product(tmp_path)
     for name, values in whole.items():
         assert np.array_equal(product[name].values, values)
