@@ -1,11 +1,12 @@
 """Peak memory and speed of `floodfuse map` at growing sizes: memory must not grow with the area.
 
 Each size is simulated, then mapped by the real program in a process of its own, whose peak resident size is read.
-    python benchmarks/bench_memory.py [SIZE …]      default 2048 4096
+    python benchmarks/bench_memory.py [SIZE …] [--fusion WAY]      default 2048 4096, bayes
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -31,9 +32,12 @@ def peak_of_child(command: list[str]) -> tuple[float, dict[str, object]]:
 
 
 def main() -> None:
-    sizes = [int(size) for size in sys.argv[1:]] or [2048, 4096]
+    asked = argparse.ArgumentParser()
+    asked.add_argument("sizes", type=int, nargs="*", default=[2048, 4096])
+    asked.add_argument("--fusion", default="bayes")
+    given = asked.parse_args()
     peaks = []
-    for size in sizes:
+    for size in given.sizes:
         with tempfile.TemporaryDirectory() as folder:
             archive, out = Path(folder, "archive"), Path(folder, "out")
             subprocess.run(
@@ -47,6 +51,8 @@ def main() -> None:
                 str(archive),
                 "--out",
                 str(out),
+                "--fusion",
+                given.fusion,
                 "--json",
             ]
             peak, record = peak_of_child(command)
@@ -55,7 +61,7 @@ def main() -> None:
             assert isinstance(seconds, dict)
             rate = size * size / 1e6 / sum(seconds.values())
             print(
-                f"map, three sensors, {size} x {size}: peak {peak:.0f} MiB, {rate:.2f} Mpx/s {seconds}",
+                f"{given.fusion}, three sensors, {size} x {size}: peak {peak:.0f} MiB, {rate:.2f} Mpx/s {seconds}",
                 flush=True,
             )
     print(f"peak of the largest over the smallest: {max(peaks) / min(peaks):.2f}")

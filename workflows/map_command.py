@@ -57,7 +57,8 @@ def map_command(
     resolution: Resolution = None,
     crs: Crs = None,
     block: Annotated[
-        int | None, typer.Option(help="Pixels a side of a block. (default: 512; 896 for networks)")
+        int | None,
+        typer.Option(help="Pixels a side of a block. (default: 512; of networks 896, by steps of 448)"),
     ] = None,
     workers: Workers = None,
     reference: Reference = None,
