@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from floodfuse.models.chips import View
 from floodfuse.models.networks.fusion import FusionNetwork
@@ -54,14 +53,13 @@ def speak(network: FusionNetwork, views: Mapping[str, View], claim: Claim, groun
     for name, view in views.items():
         if view.seen.shape != around.shape:
             raise ValueError(f"view '{name}' is {view.seen.shape} px, and the tiles need {around.shape} px")
-    given = {name: tensor_of(view) for name, view in views.items()}
-    sees = [place for place in claim.mine if _sees(given, place.whole.within(around), ground)]
+    sees = [place for place in claim.mine if _sees(views, place.whole.within(around), ground)]
     for place in set(claim.mine) - set(sees):
         claim.told[place].set_result({})
     size = BATCH[network.device.type]
     for first in range(0, len(sees), size):
         batch = sees[first : first + size]
-        for place, told in zip(batch, _through(network, given, batch, around), strict=True):
+        for place, told in zip(batch, _through(network, views, batch, around), strict=True):
             claim.told[place].set_result(told)
     cut = _blended(claim, network.classes)
     new = cut.get("novelty")
@@ -85,14 +83,14 @@ def _blended(claim: Claim, classes: int) -> dict[str, Float32]:
 
 @torch.inference_mode()
 def _through(
-    network: FusionNetwork, given: Mapping[str, Tensor], places: Sequence[Place], around: Window
+    network: FusionNetwork, views: Mapping[str, View], places: Sequence[Place], around: Window
 ) -> list[Told]:
     """What is said of some tiles."""
     batch = {
-        name: torch.stack([values[(..., *place.whole.within(around))] for place in places]).to(
+        name: torch.stack([tensor_of(_part(view, place.whole.within(around))) for place in places]).to(
             network.device, memory_format=torch.channels_last
         )
-        for name, values in given.items()
+        for name, view in views.items()
     }
     device = network.device.type
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
@@ -114,10 +112,12 @@ def _counting(values: Float32, place: Place) -> Float32:
     return np.ascontiguousarray(values[(..., *place.counting.within(place.whole))])
 
 
-def _sees(given: Mapping[str, Tensor], at: tuple[slice, slice], ground: str) -> bool:
+def _part(view: View, at: tuple[slice, slice]) -> View:
+    return View(view.values[(..., *at)], view.seen[at])
+
+
+def _sees(views: Mapping[str, View], at: tuple[slice, slice], ground: str) -> bool:
     """Whether any view but the ground's sees anything there."""
     return any(
-        bool(values[(-1, *at)].any())
-        for name, values in given.items()
-        if sensor_of(name) != sensor_of(ground)
+        bool(view.seen[at].any()) for name, view in views.items() if sensor_of(name) != sensor_of(ground)
     )
