@@ -5,8 +5,7 @@ world, counts nothing; where two tiles lap over, their weights are the halves of
 
     rim 0 | rise over OVERLAP_PX | 1 | fall over OVERLAP_PX | rim 0
 
-A tile is as wide as a network can make use of: how high the water stood, and what a field looks like, is told by the kilometres around
-(`benchmarks/tile_sides.py`).
+Networks that see more ground at once find more of a flood (`benchmarks/tile_sides.py`); what lies beyond the area must be read and weighed for it.
 """
 
 from __future__ import annotations
