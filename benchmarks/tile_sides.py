@@ -26,6 +26,7 @@ from floodfuse.pipeline.settings import MapSettings
 SCENE_PX, SEEDS = 1024, (2, 3, 5)
 SIDES_PX = (256, 384, 512)  # no wider than what maps read around an area
 LAPPED_PX = tile_lattice.SIDE_PX - tile_lattice.STEP_PX
+TOLD = ("open_water_iou", "vegetation_recall", "vegetation_precision", "false_flood", "answered")
 
 
 def main(strategies: list[str]) -> None:
@@ -43,16 +44,8 @@ def main(strategies: list[str]) -> None:
                         out = Path(scratch, "product")
                         asked = archive.request | {"out": str(out), "overwrite": True, "fusion": strategy}
                         map_area(MapSettings.model_validate(asked))
-                        s = score(out, archive.truth)
-                        rows.append(
-                            (
-                                s.open_water_iou,
-                                s.vegetation_recall,
-                                s.vegetation_precision,
-                                s.false_flood,
-                                s.answered,
-                            )
-                        )
+                        found = score(out, archive.truth)
+                        rows.append([getattr(found, name) for name in TOLD])
                 iou, recall, precision, false, answered = np.mean(np.array(rows, float), axis=0)
                 print(
                     f"{strategy:12s} {side:5d}   {iou:15.3f}   {recall:22.3f}   {precision:9.3f}   {false:23.4f}   {answered:8.3f}",

@@ -16,7 +16,8 @@ from floodfuse.catalogs.errors import BadRequest
 from floodfuse.models.tile_lattice import STEP_PX
 from floodfuse.pipeline.area import date_of
 
-_BLOCK_PX = 512
+BLOCK_PX = 512
+NETWORK_BLOCK_PX = 2 * STEP_PX
 
 Fusion = Literal["bayes", "early", "intermediate", "attention", "late", "graybox"]
 
@@ -53,7 +54,8 @@ class MapSettings(BaseModel):
         default=None,
         ge=64,
         le=8192,
-        description="pixels a side of the blocks that are worked on; 512, and 896 for networks, whose blocks are whole steps of 448",
+        description=f"pixels a side of the blocks that are worked on; {BLOCK_PX}, and {NETWORK_BLOCK_PX} for networks, whose blocks are whole "
+        f"steps of {STEP_PX}",
     )
     reference: Literal["auto", "none"] = Field(
         default="auto",
@@ -102,13 +104,13 @@ class MapSettings(BaseModel):
     def block_px(self) -> int:
         """Pixels a side of a block; of networks whole steps from tile to tile, at least one."""
         if self.fusion == "bayes":
-            return self.block or _BLOCK_PX
-        return max((self.block or 2 * STEP_PX) // STEP_PX, 1) * STEP_PX
+            return self.block or BLOCK_PX
+        return max((self.block or NETWORK_BLOCK_PX) // STEP_PX, 1) * STEP_PX
 
     @property
     def chunk_px(self) -> int:
         """Pixels a side of a chunk of the Zarr: a block, but for networks, whose blocks do not begin at the product's corner."""
-        return self.block_px if self.fusion == "bayes" else _BLOCK_PX
+        return self.block_px if self.fusion == "bayes" else BLOCK_PX
 
     def product_time(self) -> datetime:
         """The time the product stands for, UTC."""

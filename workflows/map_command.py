@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from floodfuse.models.tile_lattice import STEP_PX
 from floodfuse.pipeline.map_area import map_area
 from floodfuse.pipeline.product import PROJECT_FILE, RunRecord
-from floodfuse.pipeline.settings import MapSettings, load_settings
+from floodfuse.pipeline.settings import BLOCK_PX, NETWORK_BLOCK_PX, MapSettings, load_settings
 from floodfuse.workflows import console
 from floodfuse.workflows.options import AsJson, Crs, Quiet, Reference, Resolution, Sensors, Window, Workers
 
@@ -58,7 +59,9 @@ def map_command(
     crs: Crs = None,
     block: Annotated[
         int | None,
-        typer.Option(help="Pixels a side of a block. (default: 512; of networks 896, by steps of 448)"),
+        typer.Option(
+            help=f"Pixels a side of a block. (default: {BLOCK_PX}; of networks {NETWORK_BLOCK_PX}, by steps of {STEP_PX})"
+        ),
     ] = None,
     workers: Workers = None,
     reference: Reference = None,

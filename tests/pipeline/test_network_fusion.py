@@ -77,7 +77,7 @@ def test_a_gray_box_that_has_not_learned_maps_as_bayes_rule_does(archive: Archiv
     file = weights(tmp_path, "graybox")
     flat = without_heights(archive, tmp_path / "flat")
     _, physics = layers(run(flat, tmp_path / "bayes"))
-    _, fused = layers(run(flat, tmp_path / "graybox", fusion="graybox", weights=str(file), block=200))
+    _, fused = layers(run(flat, tmp_path / "graybox", fusion="graybox", weights=str(file), block=448))
     np.testing.assert_allclose(fused["probability"], physics["probability"], atol=1e-5)
     for name in ("flood_class", "sensor_count", "exclusion", "advisory"):
         assert (fused[name].values == physics[name].values).mean() > 0.9999, name
@@ -92,8 +92,8 @@ def test_blocks_workers_and_crops_change_nothing(
     box = f"{w:.6f},{s:.6f},{w + 0.01:.6f},{s + 0.008:.6f}"
     given = {"fusion": "attention", "weights": str(attention)}
     others = [
-        run(archive, tmp_path / "blocks", block=160, workers=1, **given),
-        run(archive, tmp_path / "crop", area=box, block=128, workers=2, **given),
+        run(archive, tmp_path / "blocks", block=448, workers=1, **given),
+        run(archive, tmp_path / "crop", area=box, block=448, workers=2, **given),
     ]
     a, one = layers(whole)
     for other in others:
